@@ -1,0 +1,254 @@
+//! Survivorship: which of several systems' values a golden record keeps, field by field (I5, A1–A3). Pure.
+
+use crate::ids::{ConnectionId, SourceRecordId};
+use crate::object::ObjectKind;
+use crate::record::Record;
+use crate::schema::{Authority, Field};
+use crate::system::SystemRole;
+use crate::value::Value;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+/// One source record of an entity.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// The source record.
+    pub id: SourceRecordId,
+    /// Which connection tells it.
+    pub connection: ConnectionId,
+    /// The part that system plays.
+    pub role: SystemRole,
+    /// When the system last changed it, as far as known; else when we first saw it so.
+    pub changed_at: DateTime<Utc>,
+    /// Fields whose value is older than the record's last change.
+    pub since: BTreeMap<Field, DateTime<Utc>>,
+    /// What it says.
+    pub record: Record,
+}
+
+impl Member {
+    fn changed(&self, field: Field) -> DateTime<Utc> {
+        self.since.get(&field).copied().unwrap_or(self.changed_at)
+    }
+}
+
+/// Why a value survived, in words a dealer understands; stored with the field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// Only one value was told.
+    Unopposed,
+    /// All who told it told the same.
+    Agreed,
+    /// This system is believed before the others for this field.
+    SystemFirst,
+    /// It changed last.
+    Newest,
+    /// The strictest consent.
+    Strictest,
+    /// Neither system nor time decided; the oldest record in Driveline did, so that the answer is always the same.
+    OldestRecord,
+}
+
+/// A value that lost.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Loser {
+    /// Who told it.
+    pub source: SourceRecordId,
+    /// What was told.
+    pub value: Value,
+}
+
+/// One decided field of a golden record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Decided {
+    /// The value that survived.
+    pub value: Value,
+    /// Who told it.
+    pub winner: SourceRecordId,
+    /// Why it survived.
+    pub rule: Decision,
+    /// Who told something else. Those who told the same are not listed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub losers: Vec<Loser>,
+}
+
+/// A golden record: what Driveline holds to be true of one entity, with each field's origin.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Golden {
+    /// The decided fields.
+    pub fields: BTreeMap<Field, Decided>,
+}
+
+impl Golden {
+    /// The surviving values as a plain record.
+    #[must_use]
+    pub fn record(&self, object: ObjectKind) -> Record {
+        let mut record = Record::new(object);
+        for (field, decided) in &self.fields {
+            record.set(*field, decided.value.clone());
+        }
+        record
+    }
+}
+
+/// A tenant's own order of systems for some fields; all others keep the schema's rule.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceRules {
+    /// Field → systems, most believed first.
+    pub order: BTreeMap<Field, Vec<SystemRole>>,
+}
+
+/// Decides every field of an entity from its source records. The answer does not depend on the order of `members`.
+#[must_use]
+pub fn agree(object: ObjectKind, members: &[Member], rules: &SourceRules) -> Golden {
+    let mut fields = BTreeMap::new();
+    for field in Field::of(object) {
+        let told: Vec<(&Member, &Value)> =
+            members.iter().filter_map(|member| Some((member, member.record.get(field)?))).collect();
+        if let Some(decided) = decide(field, told, rules) {
+            fields.insert(field, decided);
+        }
+    }
+    Golden { fields }
+}
+
+fn decide(field: Field, mut told: Vec<(&Member, &Value)>, rules: &SourceRules) -> Option<Decided> {
+    let authority = field.spec().authority;
+    let order: &[SystemRole] = match (rules.order.get(&field), authority) {
+        // Consent cannot be tuned: an opt-out anywhere holds everywhere (A2).
+        (Some(order), Authority::Prefer(_) | Authority::Newest) => order,
+        (None, Authority::Prefer(order)) => order,
+        (None, Authority::Newest) | (_, Authority::Strictest) => &[],
+    };
+    let rank = |member: &Member| order.iter().position(|role| *role == member.role).unwrap_or(order.len());
+    let strictness = |value: &Value| match value {
+        Value::Consent(consent) if authority == Authority::Strictest => Some(Reverse(*consent)),
+        Value::Consent(_)
+        | Value::Text(_)
+        | Value::Int(_)
+        | Value::Money(_)
+        | Value::Date(_)
+        | Value::Time(_)
+        | Value::Flag(_)
+        | Value::Vin(_)
+        | Value::Json(_) => None,
+    };
+    told.sort_by_key(|(member, value)| (strictness(value), rank(member), Reverse(member.changed(field)), member.id));
+    let (winner, value) = *told.first()?;
+    let others: Vec<&(&Member, &Value)> = told.iter().filter(|(_, other)| *other != value).collect();
+    let rule = match others.first() {
+        None if told.len() == 1 => Decision::Unopposed,
+        None => Decision::Agreed,
+        Some(_) if authority == Authority::Strictest => Decision::Strictest,
+        Some((other, _)) if rank(winner) != rank(other) => Decision::SystemFirst,
+        Some((other, _)) if winner.changed(field) != other.changed(field) => Decision::Newest,
+        Some(_) => Decision::OldestRecord,
+    };
+    let losers = others.iter().map(|(member, value)| Loser { source: member.id, value: (*value).clone() }).collect();
+    Some(Decided { value: value.clone(), winner: winner.id, rule, losers })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Consent;
+    use chrono::TimeZone;
+
+    fn member(role: SystemRole, day: u32, record: Record) -> Member {
+        Member {
+            id: SourceRecordId::new(),
+            connection: ConnectionId::new(),
+            role,
+            changed_at: Utc.with_ymd_and_hms(2026, 11, day, 0, 0, 0).single().unwrap_or_default(),
+            since: BTreeMap::new(),
+            record,
+        }
+    }
+
+    fn customer(field: Field, text: &str) -> Record {
+        Record::new(ObjectKind::Customer).with_text(field, text)
+    }
+
+    fn decided(members: &[Member], rules: &SourceRules, field: Field) -> Option<(String, Decision, usize)> {
+        let golden = agree(ObjectKind::Customer, members, rules);
+        golden.fields.get(&field).map(|d| (d.value.to_plain(), d.rule, d.losers.len()))
+    }
+
+    #[test]
+    fn the_dms_is_believed_for_a_name_and_the_loser_is_kept() {
+        let members = [
+            member(SystemRole::Crm, 20, customer(Field::LAST_NAME, "Leigh")),
+            member(SystemRole::Dms, 1, customer(Field::LAST_NAME, "Lee")),
+        ];
+        let none = SourceRules::default();
+        assert_eq!(decided(&members, &none, Field::LAST_NAME), Some(("Lee".into(), Decision::SystemFirst, 1)));
+    }
+
+    #[test]
+    fn an_email_is_the_one_that_changed_last_not_the_record_that_was_touched_last() {
+        let mut dms = member(SystemRole::Dms, 20, customer(Field::EMAIL, "old@example.com"));
+        let members_touched = [dms.clone(), member(SystemRole::Crm, 10, customer(Field::EMAIL, "new@example.com"))];
+        let none = SourceRules::default();
+        assert_eq!(
+            decided(&members_touched, &none, Field::EMAIL),
+            Some(("old@example.com".into(), Decision::Newest, 1))
+        );
+        dms.since.insert(Field::EMAIL, Utc.with_ymd_and_hms(2026, 11, 1, 0, 0, 0).single().unwrap_or_default());
+        let members = [dms, members_touched[1].clone()];
+        assert_eq!(decided(&members, &none, Field::EMAIL), Some(("new@example.com".into(), Decision::Newest, 1)));
+    }
+
+    #[test]
+    fn an_opt_out_anywhere_wins_whatever_a_tenant_prefers() {
+        let says = |consent| Record::new(ObjectKind::Customer).with(Field::CONSENT_TEXT, Value::Consent(consent));
+        let members = [
+            member(SystemRole::Dms, 20, says(Consent::OptedIn)),
+            member(SystemRole::Marketing, 1, says(Consent::OptedOut)),
+        ];
+        let mut rules = SourceRules::default();
+        rules.order.insert(Field::CONSENT_TEXT, vec![SystemRole::Dms]);
+        assert_eq!(decided(&members, &rules, Field::CONSENT_TEXT), Some(("opted_out".into(), Decision::Strictest, 1)));
+    }
+
+    #[test]
+    fn a_tenant_may_believe_the_crm_for_a_name() {
+        let members = [
+            member(SystemRole::Dms, 1, customer(Field::LAST_NAME, "Lee")),
+            member(SystemRole::Crm, 1, customer(Field::LAST_NAME, "Leigh")),
+        ];
+        let mut rules = SourceRules::default();
+        rules.order.insert(Field::LAST_NAME, vec![SystemRole::Crm, SystemRole::Dms]);
+        assert_eq!(decided(&members, &rules, Field::LAST_NAME), Some(("Leigh".into(), Decision::SystemFirst, 1)));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_order_of_members_does_not_matter(
+            seeds in proptest::collection::vec((0_usize..4, 1_u32..5, 0_u8..3, 0_u8..3), 1..8),
+            shift in 0_usize..8,
+        ) {
+            let members: Vec<Member> = seeds
+                .iter()
+                .map(|(role, day, name, consent)| {
+                    let mut record = customer(Field::LAST_NAME, &format!("n{name}"));
+                    record.set(Field::EMAIL, Value::Text(format!("e{name}@example.com")));
+                    if *consent > 0 {
+                        let consent = if *consent == 1 { Consent::OptedIn } else { Consent::OptedOut };
+                        record.set(Field::CONSENT_CALL, Value::Consent(consent));
+                    }
+                    member(SystemRole::ALL.get(*role).copied().unwrap_or(SystemRole::Other), *day, record)
+                })
+                .collect();
+            let mut turned = members.clone();
+            turned.rotate_left(shift % members.len());
+            let none = SourceRules::default();
+            proptest::prop_assert_eq!(
+                agree(ObjectKind::Customer, &members, &none),
+                agree(ObjectKind::Customer, &turned, &none)
+            );
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Faults on demand: the next calls to a vendor meet what networks and vendors do on bad days.
+
+use actix_web::body::{BoxBody, EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::middleware::Next;
+use actix_web::{HttpResponse, web};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// What happens to a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Fault {
+    /// Answers 401 without doing anything.
+    Unauthorized,
+    /// Answers 429 without doing anything.
+    TooMany {
+        /// Sent as `Retry-After`, in seconds, where given.
+        retry_after_s: Option<u64>,
+    },
+    /// Answers 500 without doing anything.
+    Broken,
+    /// Does what was asked, then cuts the connection before the answer is whole.
+    Cut,
+    /// Does what was asked and answers 200 with a body that is neither JSON nor XML.
+    Unreadable,
+    /// Waits, then does what was asked.
+    Slow {
+        /// How long.
+        delay_ms: u64,
+    },
+    /// The vendor's folder gives the page before once more.
+    SamePage,
+    /// The vendor's folder renames a field and adds one.
+    Drift,
+}
+
+/// A fault for the next calls of one vendor.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Planned {
+    /// What happens.
+    #[serde(flatten)]
+    pub fault: Fault,
+    /// To how many calls.
+    #[serde(default = "once")]
+    pub times: u32,
+    /// Only to calls whose path contains this.
+    #[serde(default)]
+    pub path: String,
+    /// One of so many fitting calls is hit (1: each), for storms.
+    #[serde(default = "once")]
+    pub every: u32,
+}
+
+const fn once() -> u32 {
+    1
+}
+
+/// The planned faults of all vendors.
+#[derive(Clone, Default)]
+pub struct Faults(Arc<Mutex<BTreeMap<String, VecDeque<(Planned, u32)>>>>);
+
+impl Faults {
+    /// Plans a fault for a vendor.
+    pub fn plan(&self, vendor: &str, planned: Planned) {
+        self.lock().entry(vendor.to_owned()).or_default().push_back((planned, 0));
+    }
+
+    /// Forgets all that is planned for a vendor.
+    pub fn clear(&self, vendor: &str) {
+        self.lock().remove(vendor);
+    }
+
+    /// Takes the fault that meets this call, if one does.
+    pub fn take(&self, vendor: &str, path: &str, wanted: impl Fn(&Fault) -> bool) -> Option<Fault> {
+        let mut all = self.lock();
+        let queue = all.get_mut(vendor)?;
+        let place = queue.iter().position(|(p, _)| path.contains(&p.path) && wanted(&p.fault))?;
+        let (planned, seen) = queue.get_mut(place)?;
+        *seen += 1;
+        if *seen % planned.every.max(1) != 0 {
+            return None;
+        }
+        planned.times -= 1;
+        let fault = planned.fault.clone();
+        if planned.times == 0 {
+            queue.remove(place);
+        }
+        Some(fault)
+    }
+
+    /// For the vendor's folder: whether this call repeats a page or has drifted.
+    pub fn take_own(&self, vendor: &str, path: &str, fault: &Fault) -> bool {
+        self.take(vendor, path, |planned| planned == fault).is_some()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, VecDeque<(Planned, u32)>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Wraps the routes of every vendor: the first part of the path says which.
+pub async fn meet(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<EitherBody<BoxBody>>, actix_web::Error> {
+    let faults = request.app_data::<web::Data<Faults>>().map(|f| f.get_ref().clone()).unwrap_or_default();
+    let path = request.path().to_owned();
+    let vendor = path.split('/').nth(1).unwrap_or_default().to_owned();
+    let fault = faults.take(&vendor, &path, |f| !matches!(f, Fault::SamePage | Fault::Drift));
+    let answer = |request: ServiceRequest, response: HttpResponse| {
+        Ok(request.into_response(response).map_into_boxed_body().map_into_left_body())
+    };
+    match fault {
+        Some(Fault::Unauthorized) => answer(request, HttpResponse::Unauthorized().finish()),
+        Some(Fault::Broken) => answer(request, HttpResponse::InternalServerError().finish()),
+        Some(Fault::TooMany { retry_after_s }) => {
+            let mut response = HttpResponse::TooManyRequests();
+            if let Some(seconds) = retry_after_s {
+                response.insert_header(("Retry-After", seconds.to_string()));
+            }
+            answer(request, response.finish())
+        }
+        Some(Fault::Slow { delay_ms }) => {
+            tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+            Ok(next.call(request).await?.map_into_boxed_body().map_into_right_body())
+        }
+        Some(Fault::Cut) => {
+            let done = next.call(request).await?;
+            // A body that promises more than it holds: the connection is closed in its middle.
+            let cut = HttpResponse::build(done.status()).no_chunking(1_000_000).streaming(futures_once());
+            Ok(done.into_response(cut).map_into_boxed_body().map_into_left_body())
+        }
+        Some(Fault::Unreadable) => {
+            let done = next.call(request).await?;
+            let body = HttpResponse::Ok().content_type("text/plain").body("]]>\u{fffd} maintenance {");
+            Ok(done.into_response(body).map_into_boxed_body().map_into_left_body())
+        }
+        Some(Fault::SamePage | Fault::Drift) | None => {
+            Ok(next.call(request).await?.map_into_boxed_body().map_into_right_body())
+        }
+    }
+}
+
+fn futures_once() -> impl futures::Stream<Item = Result<web::Bytes, std::io::Error>> {
+    futures::stream::iter([
+        Ok(web::Bytes::from_static(b"{")),
+        Err(std::io::Error::new(std::io::ErrorKind::ConnectionReset, "cut")),
+    ])
+}
