@@ -1,0 +1,54 @@
+# shellcheck shell=bash
+# ./dev test and ./dev e2e: everything that proves the code, against real Postgres, Redis, servers and a real browser.
+
+# Postgres and Redis for tests: thrown away afterwards, so without durability.
+start_test_services() {
+  use_stack test
+  database_start fast driveline_test
+  redis_start
+  export TEST_DATABASE_URL=$DATABASE_OWNER_URL TEST_REDIS_URL=$REDIS_URL
+}
+
+run_tests() { # run_tests [nextest arguments]
+  need_build_tools
+  need_databases
+  need_site_tools
+  need_test_tools
+  need_browser
+  install_wanted
+  use_node
+  local nextest_binary
+  nextest_binary=$(nextest)
+  start_test_services
+  step "Tests"
+  (cd "$root" && "$nextest_binary" nextest run --workspace --locked --no-tests=warn "$@") || fail "Tests failed."
+  if [ $# -eq 0 ]; then
+    if grep -rlE '^\s*//[/!] ```(rust|should_panic|$)' "$root"/crates/*/src "$root"/{server,web,worker,migration}/src >/dev/null 2>&1; then
+      step "Documentation tests"
+      (cd "$root" && cargo test --quiet --workspace --locked --doc) || fail "Documentation tests failed."
+    fi
+    if compgen -G "$root/e2e/journeys/*.mjs" >/dev/null; then journeys; fi
+  fi
+}
+
+# The browser journeys, each against one stack on a fresh database.
+run_e2e() { # run_e2e [part of a journey's name]
+  need_build_tools
+  need_databases
+  need_site_tools
+  need_browser
+  install_wanted
+  use_node
+  use_stack test
+  journeys "$@"
+}
+
+journeys() {
+  node_packages "$root/e2e"
+  build_site
+  build_binaries "${DRIVELINE_TEST_PROFILE:-dev}" "${stack_binaries[@]}"
+  unset DATABASE_URL DATABASE_OWNER_URL
+  start_stack fast driveline_e2e fresh
+  step "Browser journeys"
+  CHROMIUM=$(browser) node "$root/e2e/run.mjs" "$@" 9>&- || fail "A browser journey failed." "Screenshots are in e2e/screenshots, the servers' logs in $data/log."
+}
