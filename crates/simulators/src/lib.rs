@@ -4,6 +4,7 @@
 //! (`POST faults`, `POST reset`, `GET truth`, and whatever the vendor's folder adds).
 
 pub mod faults;
+pub mod population;
 pub mod server;
 
 use actix_web::web::ServiceConfig;
