@@ -9,6 +9,7 @@ pub mod connector;
 pub mod error;
 pub mod registry;
 pub mod vendor_http;
+pub mod xml;
 
 pub use about::{About, Capability, FormField, FormKind, PushMode, Quota};
 pub use access::{Access, NoUploads, RateBudget, TokenStore, Tokens, Unlimited, UploadedFile, Uploads};
