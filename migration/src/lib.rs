@@ -1,1 +1,29 @@
-//! migration
+//! The schema of the database, step by step. Imports no crate of ours: a migration never changes after it ran.
+//!
+//! Three roles. The **owner** runs these migrations and nothing else. `driveline_app` is what server and worker log in
+//! as: it owns nothing and bypasses nothing, so a transaction without `app.tenant_id` sees zero rows of every tenant
+//! table. `driveline_platform` is what it becomes, by `SET LOCAL ROLE`, for the few questions that come before a tenant
+//! is known (who signs in, which job is due); it sees only the tables that those questions need.
+
+use sea_orm_migration::prelude::*;
+
+mod m001_tenancy;
+mod m002_identity;
+mod m003_engine;
+mod m004_jobs;
+pub mod tenant_table;
+
+/// All migrations in order.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m001_tenancy::Migration),
+            Box::new(m002_identity::Migration),
+            Box::new(m003_engine::Migration),
+            Box::new(m004_jobs::Migration),
+        ]
+    }
+}

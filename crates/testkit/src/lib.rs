@@ -1,1 +1,9 @@
-//! testkit
+//! For tests: a database of its own from a migrated template, tenants, a clock that is set by hand.
+//!
+//! `TEST_DATABASE_URL` names a Postgres whose role may create databases; `./dev test` starts one and sets it.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot be set up must stop, and say why")]
+
+pub mod database;
+
+pub use database::TestDb;

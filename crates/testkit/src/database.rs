@@ -1,0 +1,153 @@
+//! A fresh database per test, cloned from a template that is migrated once.
+
+use domain::TenantId;
+use migration::Migrator;
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
+use sea_orm_migration::MigratorTrait;
+use std::sync::Arc;
+use store::{Db, EnvKeys, TenantScope};
+use uuid::Uuid;
+
+/// The application role's password in test clusters.
+const APP_PASSWORD: &str = "driveline-test";
+/// A lock that all test processes of one cluster share while the template is made.
+const TEMPLATE_LOCK: i64 = 0x6472_6976_656c_696e;
+
+/// A database that nobody else uses; dropped with this value.
+pub struct TestDb {
+    /// As the application.
+    pub db: Db,
+    name: String,
+    admin_url: String,
+}
+
+impl TestDb {
+    /// A fresh, migrated database.
+    pub async fn fresh() -> Self {
+        let admin_url = std::env::var("TEST_DATABASE_URL")
+            .expect("TEST_DATABASE_URL is not set: run the tests by `./dev test`, which starts a Postgres for them");
+        let admin = Database::connect(&admin_url).await.expect("Postgres at TEST_DATABASE_URL does not answer");
+        let template = template(&admin, &admin_url).await;
+        let name = format!("t_{}", Uuid::now_v7().simple());
+        // Two clones of one template at the same moment: Postgres refuses one, so they take turns.
+        let clone = format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy");
+        locked(&admin, &clone).await;
+        admin.close().await.expect("closing the administrator's connection");
+        let db = Self::connect(&app_url(&admin_url, &name)).await;
+        Self { db, name, admin_url }
+    }
+
+    async fn connect(url: &str) -> Db {
+        let key = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=".to_owned();
+        let keys = EnvKeys::parse(&key.into()).expect("the test master key");
+        Db::connect(url, 8, Arc::new(keys)).await.expect("connecting as the application role")
+    }
+
+    /// The application role's address of this database.
+    #[must_use]
+    pub fn url(&self) -> String {
+        app_url(&self.admin_url, &self.name)
+    }
+
+    /// The owner's connection: sees everything, for asserting what is really stored.
+    pub async fn owner(&self) -> DatabaseConnection {
+        Database::connect(with_database(&self.admin_url, &self.name)).await.expect("connecting as the owner")
+    }
+
+    /// A new tenant, in the scope in which Driveline works for it.
+    pub async fn tenant(&self, name: &str) -> TenantScope {
+        let tx = self.db.platform().await.expect("a platform transaction");
+        let id: TenantId = self.db.create_tenant(&tx, name).await.expect("a new tenant");
+        tx.commit().await.expect("a new tenant");
+        TenantScope::driveline(id)
+    }
+}
+
+impl Drop for TestDb {
+    fn drop(&mut self) {
+        let (admin_url, name) = (self.admin_url.clone(), self.name.clone());
+        // A drop cannot wait for a future; a thread with a runtime of its own can.
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(async {
+                let admin = Database::connect(&admin_url).await?;
+                admin.execute_unprepared(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await?;
+                admin.close().await
+            })?;
+            Ok::<(), anyhow::Error>(())
+        })
+        .join();
+        if !matches!(dropped, Ok(Ok(()))) && !std::thread::panicking() {
+            panic!("the test database could not be dropped");
+        }
+    }
+}
+
+/// The migrated template's name; makes it where this version's is missing.
+async fn template(admin: &DatabaseConnection, admin_url: &str) -> String {
+    let names: Vec<String> = Migrator::migrations().iter().map(|m| m.name().to_owned()).collect();
+    let build = std::env::var("DRIVELINE_SCHEMA_VERSION").unwrap_or_else(|_| schema_version());
+    let template = format!("template_{}_{build}", names.len());
+    if exists(admin, &template).await {
+        return template;
+    }
+    admin.execute_unprepared(&format!("SELECT pg_advisory_lock({TEMPLATE_LOCK})")).await.expect("the template lock");
+    if !exists(admin, &template).await {
+        let making = format!("making_{}", Uuid::now_v7().simple());
+        admin.execute_unprepared(&format!("CREATE DATABASE {making}")).await.expect("a new database");
+        let db = Database::connect(with_database(admin_url, &making)).await.expect("the new database");
+        Migrator::up(&db, None).await.expect("the migrations");
+        db.execute_unprepared(&format!("ALTER ROLE driveline_app PASSWORD '{APP_PASSWORD}'")).await.expect("the role");
+        db.close().await.expect("closing");
+        admin
+            .execute_unprepared(&format!("ALTER DATABASE {making} RENAME TO {template}"))
+            .await
+            .expect("the finished template");
+    }
+    admin.execute_unprepared(&format!("SELECT pg_advisory_unlock({TEMPLATE_LOCK})")).await.expect("the template lock");
+    template
+}
+
+/// Changes with every change of a migration's text, so that an old template is never used.
+fn schema_version() -> String {
+    let text = concat!(
+        include_str!("../../../migration/src/m001_tenancy.rs"),
+        include_str!("../../../migration/src/m002_identity.rs"),
+        include_str!("../../../migration/src/m003_engine.rs"),
+        include_str!("../../../migration/src/m004_jobs.rs"),
+        include_str!("../../../migration/src/tenant_table.rs"),
+    );
+    let sum = text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    format!("{sum:016x}")
+}
+
+async fn locked(admin: &DatabaseConnection, statement: &str) {
+    admin.execute_unprepared(&format!("SELECT pg_advisory_lock({TEMPLATE_LOCK})")).await.expect("the template lock");
+    let done = admin.execute_unprepared(statement).await;
+    admin.execute_unprepared(&format!("SELECT pg_advisory_unlock({TEMPLATE_LOCK})")).await.expect("the template lock");
+    done.expect("a clone of the template");
+}
+
+async fn exists(admin: &DatabaseConnection, name: &str) -> bool {
+    let statement = sea_orm::Statement::from_sql_and_values(
+        sea_orm::DatabaseBackend::Postgres,
+        "SELECT 1 AS one FROM pg_database WHERE datname = $1",
+        [name.into()],
+    );
+    admin.query_one_raw(statement).await.expect("the list of databases").is_some()
+}
+
+fn with_database(url: &str, name: &str) -> String {
+    let (base, query) = url.split_once('?').map_or((url, ""), |(base, query)| (base, query));
+    let (server, _) = base.rsplit_once('/').expect("TEST_DATABASE_URL ends in /DATABASE");
+    if query.is_empty() { format!("{server}/{name}") } else { format!("{server}/{name}?{query}") }
+}
+
+fn app_url(admin_url: &str, name: &str) -> String {
+    let url = with_database(admin_url, name);
+    let (scheme, rest) = url.split_once("://").expect("TEST_DATABASE_URL is a URL");
+    let host = rest.split_once('@').map_or(rest, |(_, host)| host);
+    format!("{scheme}://driveline_app:{APP_PASSWORD}@{host}")
+}
