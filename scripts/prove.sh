@@ -28,12 +28,13 @@ bench() {
   prove bench "$@"
 }
 
-build_all() {
+build_all() { # build_all [site]
   need_build_tools
   need_site_tools
   install_wanted
   use_node
   build_site
+  if [ "${1:-}" = site ]; then return 0; fi
   build_binaries "${DRIVELINE_PROFILE:-release}" "${stack_binaries[@]}"
   say "Binaries are in $bin, the portal's files in $target/site."
 }

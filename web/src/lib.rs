@@ -1,1 +1,10 @@
-//! web
+//! The portal: pages rendered on the server, and a few islands that move in the browser.
+//!
+//! Feature `ssr` is the server's half; feature `hydrate` is what is compiled to wasm for the browser.
+
+#[cfg(feature = "hydrate")]
+pub mod browser;
+pub mod islands;
+#[cfg(feature = "ssr")]
+pub mod site;
+pub mod ui;

@@ -1,0 +1,6 @@
+//! What moves in the browser. An island is the smallest such thing, with small plain props: they are printed into
+//! the page, so none of them is ever a secret.
+
+mod run_progress;
+
+pub use run_progress::{Progress, RunProgress};

@@ -1,0 +1,5 @@
+//! Our own components, all of them in this folder.
+
+mod icon;
+
+pub use icon::{Icon, IconName};
