@@ -4,6 +4,7 @@
 //! (`POST faults`, `POST reset`, `GET truth`, and whatever the vendor's folder adds).
 
 pub mod faults;
+pub mod hubspot;
 pub mod population;
 pub mod server;
 

@@ -1,15 +1,15 @@
 //! The server of all simulators.
 
-use crate::Simulator;
 use crate::faults::{Faults, Planned, meet};
+use crate::{Simulator, hubspot};
 use actix_web::{App, HttpResponse, HttpServer, middleware, web};
 use std::net::TcpListener;
 use std::sync::Arc;
 
 /// All simulators, by vendor. Adding one is its folder and one line here.
 #[must_use]
-pub fn all(_faults: &Faults) -> Vec<Arc<dyn Simulator>> {
-    vec![]
+pub fn all(faults: &Faults) -> Vec<Arc<dyn Simulator>> {
+    vec![Arc::new(hubspot::HubSpot::new(faults))]
 }
 
 /// Serves simulators on a listener until the returned server is stopped.
