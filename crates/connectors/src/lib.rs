@@ -7,6 +7,7 @@ pub mod about;
 pub mod access;
 pub mod connector;
 pub mod error;
+pub mod hubspot;
 pub mod registry;
 pub mod vendor_http;
 pub mod xml;

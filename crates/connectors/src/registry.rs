@@ -1,8 +1,9 @@
 //! All connectors. Adding one is its folder and one line here.
 
 use crate::connector::Connector;
+use crate::hubspot::HubSpot;
 
-static CONNECTORS: &[&dyn Connector] = &[];
+static CONNECTORS: &[&dyn Connector] = &[&HubSpot];
 
 /// All connectors, in the order of the catalogue.
 #[must_use]

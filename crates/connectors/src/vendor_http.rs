@@ -26,6 +26,7 @@ const WAIT_MAX: Duration = Duration::from_secs(3600);
 pub struct VendorHttp {
     client: reqwest::Client,
     budget: Arc<dyn RateBudget>,
+    call_timeout: Duration,
 }
 
 /// An answer, read whole.
@@ -80,7 +81,13 @@ impl VendorHttp {
     /// A client over a shared connection pool, held to `budget`.
     #[must_use]
     pub fn new(client: reqwest::Client, budget: Arc<dyn RateBudget>) -> Self {
-        Self { client, budget }
+        Self { client, budget, call_timeout: CALL_TIMEOUT }
+    }
+
+    /// The same client with another time for a whole call.
+    #[must_use]
+    pub fn with_call_timeout(self, call_timeout: Duration) -> Self {
+        Self { call_timeout, ..self }
     }
 
     /// The shared connection pool: made once per process. Follows no redirects.
@@ -127,7 +134,7 @@ impl VendorHttp {
             wait,
             said: "our share of the system's quota is used up".to_owned(),
         })?;
-        let response = request.send().await.map_err(|error| lost(effect, error))?;
+        let response = request.timeout(self.call_timeout).send().await.map_err(|error| lost(effect, error))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let mut body = BytesMut::new();
         let mut stream = response.bytes_stream();
@@ -184,8 +191,9 @@ fn lost(effect: Effect, error: reqwest::Error) -> ConnectorError {
     ConnectorError::Unavailable { said, evidence: None, source: Some(Box::new(error)) }
 }
 
-/// `Retry-After` in seconds or as an HTTP date.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+/// `Retry-After` in seconds or as an HTTP date, at most an hour.
+#[must_use]
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = match text.parse::<u64>() {
         Ok(seconds) => Duration::from_secs(seconds),
