@@ -44,7 +44,10 @@ build_wasm() { # build_wasm FOLDER: leaves driveline.js and driveline_bg.wasm in
   rm -rf "$wasm/out"
   "$bindgen" --target web --no-typescript --out-dir "$wasm/out" --out-name driveline "$wasm/wasm32-unknown-unknown/wasm/web.wasm" >&2 ||
     fail "wasm-bindgen failed." "Its own words are above."
-  node "$root/web/node_modules/binaryen/bin/wasm-opt" -Oz --all-features -o "$wasm/out/small.wasm" "$wasm/out/driveline_bg.wasm" >&2 ||
+  # Only what every current browser knows (and rustc already assumes), never what wasm-opt can do beyond that.
+  node "$root/web/node_modules/binaryen/bin/wasm-opt" -Oz \
+    --enable-bulk-memory --enable-bulk-memory-opt --enable-mutable-globals --enable-multivalue \
+    --enable-nontrapping-float-to-int --enable-reference-types --enable-sign-ext -o "$wasm/out/small.wasm" "$wasm/out/driveline_bg.wasm" >&2 ||
     fail "wasm-opt failed." "Its own words are above."
   mv "$wasm/out/small.wasm" "$wasm/out/driveline_bg.wasm"
 }
