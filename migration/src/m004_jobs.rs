@@ -16,7 +16,7 @@ CREATE TABLE job (
     id uuid NOT NULL,
     kind text NOT NULL,
     lane smallint NOT NULL,
-    -- Unique while the job is open: a second request for the same work joins the first.
+    -- Unique while the job is open or quarantined: a second request for the same work joins the first.
     dedupe_key text NOT NULL,
     -- Ids only.
     args jsonb NOT NULL,
@@ -39,7 +39,7 @@ CREATE TABLE job (
     finished_at timestamptz,
     PRIMARY KEY (tenant_id, id)
 );
-CREATE UNIQUE INDEX job_open ON job (tenant_id, dedupe_key) WHERE state IN (0, 1, 2);
+CREATE UNIQUE INDEX job_open ON job (tenant_id, dedupe_key) WHERE state IN (0, 1, 2, 5);
 -- The relay's question: what is due, lanes first, tenants in turn.
 CREATE INDEX job_due ON job (lane, tenant_id, run_at) WHERE state = 0;
 CREATE INDEX job_leased ON job (lease_until) WHERE state IN (1, 2);

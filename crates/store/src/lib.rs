@@ -6,6 +6,7 @@
 pub mod audit;
 pub mod db;
 pub mod error;
+pub mod jobs;
 pub mod scope;
 pub mod seal;
 pub mod sql;

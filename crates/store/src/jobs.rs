@@ -1,0 +1,514 @@
+//! Jobs: requested by tenants, claimed, started, kept alive, finished and swept by the platform.
+//!
+//! Every write of a worker names the fence it was given at the claim, so that a twin or a zombie changes nothing.
+//! All times are Postgres' own (`now()`), so that no replica's clock decides who holds what.
+
+use crate::error::StoreError;
+use crate::sql::get;
+use crate::tx::{PlatformTx, TenantTx};
+use chrono::{DateTime, Utc};
+use domain::{JobId, Lane, TenantId};
+use sea_orm::{QueryResult, Value};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// A transaction of a handler that is idle for this long is ended by Postgres: its process is frozen, and the row
+/// lock it holds would keep the job from everybody else.
+const FROZEN_MS: u32 = 20_000;
+/// Rows deleted by one purge.
+const PURGE_ROWS_MAX: i64 = 5_000;
+
+/// Work that is asked for.
+#[derive(Clone, Debug)]
+pub struct JobRequest<'a> {
+    /// What to do.
+    pub kind: &'a str,
+    /// How urgent it is.
+    pub lane: Lane,
+    /// Requests with the same key while one is open are one job.
+    pub dedupe_key: &'a str,
+    /// Ids only.
+    pub args: &'a serde_json::Value,
+    /// Not before; at once where absent.
+    pub run_at: Option<DateTime<Utc>>,
+}
+
+/// One job as its claim knows it: who claims later has a higher fence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Claim {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The job.
+    pub job: JobId,
+    /// Raised at each claim.
+    pub fence: i64,
+}
+
+/// A job that this worker holds now.
+#[derive(Clone, Debug)]
+pub struct Started {
+    /// What is held.
+    pub claim: Claim,
+    /// What to do.
+    pub kind: String,
+    /// Its lane.
+    pub lane: Lane,
+    /// Ids only.
+    pub args: serde_json::Value,
+    /// Which attempt this is, from 1.
+    pub attempts: i32,
+}
+
+/// What becomes of a job after a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Done; once more where it was asked for meanwhile.
+    Done,
+    /// The same job again at this time; not a failure.
+    Again(DateTime<Utc>),
+    /// Failed, to be tried again after this wait.
+    Retry(Duration, String),
+    /// Failed for good.
+    Dead(String),
+}
+
+/// What a sweep found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Pushed and never started: due again.
+    pub unstarted: u64,
+    /// Their worker is gone: due again.
+    pub crashed: u64,
+    /// Crashed too often: kept away until a person looks.
+    pub quarantined: u64,
+}
+
+/// How many jobs of a lane are where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LaneCount {
+    /// The lane.
+    pub lane: Lane,
+    /// Pushed, not yet started.
+    pub pushed: i64,
+    /// Running.
+    pub running: i64,
+}
+
+/// Asks for work. A request whose key is already open joins that job: one that waits runs at the earlier time in the
+/// more urgent lane, one that runs is run once more at its end. Returns the jobs' ids in the requests' order.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn enqueue(tx: &TenantTx, requests: &[JobRequest<'_>]) -> Result<Vec<JobId>, StoreError> {
+    let mut ids = Vec::with_capacity(requests.len());
+    for chunk in requests.chunks(1_000) {
+        ids.extend(enqueue_chunk(tx, chunk).await?);
+    }
+    Ok(ids)
+}
+
+async fn enqueue_chunk(tx: &TenantTx, requests: &[JobRequest<'_>]) -> Result<Vec<JobId>, StoreError> {
+    // One statement cannot touch a row twice: of several requests with one key, the first brings the row.
+    let mut firsts: Vec<&JobRequest<'_>> = Vec::with_capacity(requests.len());
+    let mut seen = std::collections::HashSet::with_capacity(requests.len());
+    let mut twins: Vec<&JobRequest<'_>> = Vec::new();
+    for request in requests {
+        if seen.insert(request.dedupe_key) { firsts.push(request) } else { twins.push(request) }
+    }
+    let mut by_key = insert_jobs(tx, &firsts).await?;
+    for twin in twins {
+        by_key.extend(insert_jobs(tx, &[twin]).await?);
+    }
+    let id = |request: &JobRequest<'_>| by_key.get(request.dedupe_key).copied().ok_or(StoreError::Conflict);
+    requests.iter().map(id).collect()
+}
+
+async fn insert_jobs(
+    tx: &TenantTx,
+    requests: &[&JobRequest<'_>],
+) -> Result<std::collections::HashMap<String, JobId>, StoreError> {
+    let ids: Vec<Uuid> = requests.iter().map(|_| JobId::new().0).collect();
+    let kinds: Vec<String> = requests.iter().map(|r| r.kind.to_owned()).collect();
+    let lanes: Vec<i16> = requests.iter().map(|r| r.lane.code()).collect();
+    let keys: Vec<String> = requests.iter().map(|r| r.dedupe_key.to_owned()).collect();
+    let args: Vec<String> = requests.iter().map(|r| r.args.to_string()).collect();
+    // Arrays hold no NULLs: the empty text is "now".
+    let times: Vec<String> = requests.iter().map(|r| r.run_at.map(|at| at.to_rfc3339()).unwrap_or_default()).collect();
+    let rows = tx
+        .rows(
+            "INSERT INTO job AS open (tenant_id, id, kind, lane, dedupe_key, args, run_at)
+             SELECT $1, u.id, u.kind, u.lane, u.key, u.args::jsonb,
+                    coalesce(nullif(u.at, '')::timestamptz, now())
+             FROM unnest($2::uuid[], $3::text[], $4::smallint[], $5::text[], $6::text[], $7::text[])
+                  AS u (id, kind, lane, key, args, at)
+             ON CONFLICT (tenant_id, dedupe_key) WHERE state IN (0, 1, 2, 5) DO UPDATE SET
+                 -- Its handler may already have read what this request is about: run it once more.
+                 again = open.again OR open.state IN (2, 5),
+                 run_at = CASE WHEN open.state = 2 AND NOT open.again THEN excluded.run_at
+                               ELSE least(open.run_at, excluded.run_at) END,
+                 lane = least(open.lane, excluded.lane),
+                 args = CASE WHEN open.state = 0 THEN excluded.args ELSE open.args END
+             RETURNING id, dedupe_key",
+            [tx.owner(), ids.into(), kinds.into(), lanes.into(), keys.into(), args.into(), times.into()],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| Ok((get::<String>(row, "dedupe_key")?, JobId(get(row, "id")?))))
+        .collect::<Result<_, sea_orm::DbErr>>()
+        .map_err(StoreError::from)
+}
+
+/// Makes this transaction's changes count only if this claim still holds the job: locks its row until the end of the
+/// transaction and extends the lease.
+///
+/// # Errors
+/// [`StoreError::LeaseLost`] where somebody else has it or may have it soon; then roll back.
+pub async fn hold(tx: &TenantTx, claim: Claim, lease: Duration) -> Result<(), StoreError> {
+    let held = tx
+        .row(
+            "UPDATE job SET lease_until = greatest(lease_until, now() + $4 * interval '1 millisecond')
+             WHERE tenant_id = $1 AND id = $2 AND fence = $3 AND state = 2
+             RETURNING set_config('idle_in_transaction_session_timeout', $5, true)",
+            [tx.owner(), claim.job.0.into(), claim.fence.into(), millis(lease), FROZEN_MS.to_string().into()],
+        )
+        .await?;
+    held.map(|_| ()).ok_or(StoreError::LeaseLost)
+}
+
+/// Lets a quarantined or dead job run again; false where there is none.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn release(tx: &TenantTx, job: JobId) -> Result<bool, StoreError> {
+    let released = tx
+        .run(
+            "UPDATE job SET state = 0, run_at = now(), attempts = 0, crashes = 0, again = false, finished_at = NULL
+             WHERE tenant_id = $1 AND id = $2 AND state IN (4, 5)
+               AND NOT EXISTS (SELECT FROM job other WHERE other.tenant_id = job.tenant_id
+                               AND other.dedupe_key = job.dedupe_key AND other.state IN (0, 1, 2, 5)
+                               AND other.id <> job.id)",
+            [tx.owner(), job.0.into()],
+        )
+        .await?;
+    Ok(released > 0)
+}
+
+/// Takes the right to claim for this transaction; false where another relay has it.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn take_relay_turn(tx: &PlatformTx) -> Result<bool, StoreError> {
+    // Planned by rows that are not there yet, a table of a million fresh jobs is read from end to end.
+    let row = tx
+        .row(
+            "SELECT pg_try_advisory_xact_lock(7526482) AS mine,
+                    set_config('enable_seqscan', 'off', true),
+                    set_config('idle_in_transaction_session_timeout', '5000', true)",
+            [],
+        )
+        .await?;
+    Ok(row.map(|row| get::<bool>(&row, "mine")).transpose()?.unwrap_or_default())
+}
+
+/// How many jobs are pushed or running, lane by lane; lanes with none are absent.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn count_leased(tx: &PlatformTx) -> Result<Vec<LaneCount>, StoreError> {
+    let rows = tx
+        .rows(
+            "SELECT lane, count(*) FILTER (WHERE state = 1) AS pushed, count(*) FILTER (WHERE state = 2) AS running
+             FROM job WHERE state IN (1, 2) GROUP BY lane",
+            [],
+        )
+        .await?;
+    let mut counts = Vec::with_capacity(rows.len());
+    for row in &rows {
+        if let Some(lane) = Lane::from_code(get(row, "lane")?) {
+            counts.push(LaneCount { lane, pushed: get(row, "pushed")?, running: get(row, "running")? });
+        }
+    }
+    Ok(counts)
+}
+
+/// How much to claim.
+#[derive(Clone, Copy, Debug)]
+pub struct ClaimLimits {
+    /// Jobs claimed at once.
+    pub jobs: u32,
+    /// Jobs of one tenant in this lane that are pushed or running at the same time.
+    pub per_tenant: u32,
+    /// How long the claim holds while nobody starts it.
+    pub lease: Duration,
+}
+
+/// Claims due jobs of a lane for pushing: tenants in turn, beginning after `after`, one job each before anybody's
+/// second. Finds the tenants by hopping over the index, so that a tenant with a million jobs costs one hop.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn claim(
+    tx: &PlatformTx,
+    lane: Lane,
+    after: Option<TenantId>,
+    limits: ClaimLimits,
+) -> Result<Vec<Claim>, StoreError> {
+    let rows = tx
+        .rows(
+            "WITH RECURSIVE
+             leased AS MATERIALIZED (
+                 SELECT tenant_id, count(*) AS n FROM job WHERE state IN (1, 2) AND lane = $1 GROUP BY tenant_id
+             ),
+             later AS (
+                 (SELECT tenant_id, run_at FROM job WHERE state = 0 AND lane = $1 AND tenant_id > $2
+                  ORDER BY lane, tenant_id, run_at LIMIT 1)
+                 UNION ALL
+                 SELECT hop.tenant_id, hop.run_at FROM later, LATERAL (
+                     SELECT tenant_id, run_at FROM job WHERE state = 0 AND lane = $1 AND tenant_id > later.tenant_id
+                     ORDER BY lane, tenant_id, run_at LIMIT 1) hop
+             ),
+             earlier AS (
+                 (SELECT tenant_id, run_at FROM job WHERE state = 0 AND lane = $1 AND tenant_id <= $2
+                  ORDER BY lane, tenant_id, run_at LIMIT 1)
+                 UNION ALL
+                 SELECT hop.tenant_id, hop.run_at FROM earlier, LATERAL (
+                     SELECT tenant_id, run_at FROM job
+                     WHERE state = 0 AND lane = $1 AND tenant_id > earlier.tenant_id AND tenant_id <= $2
+                     ORDER BY lane, tenant_id, run_at LIMIT 1) hop
+             ),
+             turn AS MATERIALIZED (
+                 SELECT tenant_id, room, row_number() OVER () AS turn FROM (
+                     SELECT due.tenant_id, $4 - coalesce(leased.n, 0) AS room
+                     FROM (SELECT * FROM later UNION ALL SELECT * FROM earlier) due
+                     LEFT JOIN leased USING (tenant_id)
+                     WHERE due.run_at <= now() AND coalesce(leased.n, 0) < $4
+                     LIMIT $3
+                 ) found
+             ),
+             chosen AS MATERIALIZED (
+                 SELECT due.tenant_id, due.id, due.nth, turn.turn FROM turn, LATERAL (
+                     SELECT tenant_id, id, row_number() OVER (ORDER BY run_at) AS nth FROM (
+                         SELECT tenant_id, id, run_at FROM job
+                         WHERE state = 0 AND lane = $1 AND tenant_id = turn.tenant_id AND run_at <= now()
+                         ORDER BY lane, tenant_id, run_at LIMIT turn.room FOR UPDATE SKIP LOCKED
+                     ) locked
+                 ) due
+                 ORDER BY due.nth, turn.turn LIMIT $3
+             ),
+             claimed AS (
+                 UPDATE job SET state = 1, fence = job.fence + 1, lease_until = now() + $5 * interval '1 millisecond'
+                 FROM chosen WHERE job.tenant_id = chosen.tenant_id AND job.id = chosen.id AND job.state = 0
+                 RETURNING job.tenant_id, job.id, job.fence, chosen.nth, chosen.turn
+             )
+             SELECT tenant_id, id, fence FROM claimed ORDER BY nth, turn",
+            [
+                lane.code().into(),
+                after.map_or(Uuid::nil(), |tenant| tenant.0).into(),
+                i64::from(limits.jobs).into(),
+                i64::from(limits.per_tenant).into(),
+                millis(limits.lease),
+            ],
+        )
+        .await?;
+    rows.iter().map(read_claim).collect()
+}
+
+/// Gives claims back that could not be pushed.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn unclaim(tx: &PlatformTx, claims: &[Claim]) -> Result<u64, StoreError> {
+    let [tenants, jobs, fences] = columns(claims);
+    tx.run(
+        "UPDATE job SET state = 0, lease_until = NULL
+         FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS c (tenant_id, id, fence)
+         WHERE job.tenant_id = c.tenant_id AND job.id = c.id AND job.fence = c.fence AND job.state = 1",
+        [tenants, jobs, fences],
+    )
+    .await
+}
+
+/// Starts what was pushed under exactly these fences and was not started, given up or claimed anew since; the rest
+/// is left out. The attempt counts from here on.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn start(
+    tx: &PlatformTx,
+    claims: &[Claim],
+    worker: &str,
+    lease: Duration,
+) -> Result<Vec<Started>, StoreError> {
+    let [tenants, jobs, fences] = columns(claims);
+    let rows = tx
+        .rows(
+            "UPDATE job SET state = 2, attempts = attempts + 1, worker = $4, started_at = now(),
+                 lease_until = now() + $5 * interval '1 millisecond'
+             FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS c (tenant_id, id, fence)
+             WHERE job.tenant_id = c.tenant_id AND job.id = c.id AND job.fence = c.fence AND job.state = 1
+             RETURNING job.tenant_id, job.id, job.fence, job.kind, job.lane, job.args, job.attempts",
+            [tenants, jobs, fences, worker.into(), millis(lease)],
+        )
+        .await?;
+    let mut started = Vec::with_capacity(rows.len());
+    for row in &rows {
+        started.push(Started {
+            claim: read_claim(row)?,
+            kind: get(row, "kind")?,
+            lane: Lane::from_code(get(row, "lane")?).unwrap_or(Lane::Routine),
+            args: get(row, "args")?,
+            attempts: get(row, "attempts")?,
+        });
+    }
+    Ok(started)
+}
+
+/// Extends the leases of what runs; returns those that are still held. A row that its own handler has locked is not
+/// waited for: nobody else can take it while the lock lasts.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn extend(tx: &PlatformTx, claims: &[Claim], lease: Duration) -> Result<Vec<Claim>, StoreError> {
+    let [tenants, jobs, fences] = columns(claims);
+    tx.run(
+        "UPDATE job SET lease_until = now() + $4 * interval '1 millisecond'
+         FROM (SELECT held.tenant_id, held.id FROM job held
+               JOIN unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS c (tenant_id, id, fence)
+                 ON held.tenant_id = c.tenant_id AND held.id = c.id AND held.fence = c.fence
+               WHERE held.state = 2 FOR UPDATE OF held SKIP LOCKED) mine
+         WHERE job.tenant_id = mine.tenant_id AND job.id = mine.id",
+        [tenants.clone(), jobs.clone(), fences.clone(), millis(lease)],
+    )
+    .await?;
+    let rows = tx
+        .rows(
+            "SELECT job.tenant_id, job.id, job.fence FROM job
+             JOIN unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS c (tenant_id, id, fence)
+               ON job.tenant_id = c.tenant_id AND job.id = c.id AND job.fence = c.fence
+             WHERE job.state = 2",
+            [tenants, jobs, fences],
+        )
+        .await?;
+    rows.iter().map(read_claim).collect()
+}
+
+/// Ends runs; returns how many were still held. Asked for again meanwhile, a job is due once more, except after a
+/// failure that asks for a wait.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn finish(tx: &PlatformTx, endings: &[(Claim, Ending)]) -> Result<u64, StoreError> {
+    let claims: Vec<Claim> = endings.iter().map(|(claim, _)| *claim).collect();
+    let [tenants, jobs, fences] = columns(&claims);
+    let (mut hows, mut times, mut waits, mut errors) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (_, ending) in endings {
+        let (how, time, wait, error) = match ending {
+            Ending::Done => ("done", String::new(), 0, ""),
+            Ending::Again(at) => ("again", at.to_rfc3339(), 0, ""),
+            Ending::Retry(wait, error) => ("retry", String::new(), duration_ms(*wait), error.as_str()),
+            Ending::Dead(error) => ("dead", String::new(), 0, error.as_str()),
+        };
+        hows.push(how.to_owned());
+        times.push(time);
+        waits.push(wait);
+        errors.push(error.to_owned());
+    }
+    tx.run(
+        "UPDATE job SET
+             state = CASE WHEN e.how IN ('again', 'retry') OR job.again THEN 0 WHEN e.how = 'done' THEN 3 ELSE 4 END,
+             run_at = CASE
+                 WHEN e.how = 'retry' THEN now() + e.wait_ms * interval '1 millisecond'
+                 WHEN e.how = 'again' AND job.again THEN least(job.run_at, e.at)
+                 WHEN e.how = 'again' THEN e.at
+                 ELSE job.run_at END,
+             attempts = CASE WHEN e.how = 'retry' OR (e.how = 'dead' AND NOT job.again) THEN job.attempts ELSE 0 END,
+             crashes = CASE WHEN e.how IN ('done', 'again') THEN 0 ELSE job.crashes END,
+             finished_at = CASE WHEN e.how IN ('done', 'dead') AND NOT job.again THEN now() END,
+             last_error = e.error, again = false, lease_until = NULL, worker = ''
+         FROM (SELECT tenant_id, id, fence, how, nullif(at, '')::timestamptz AS at, wait_ms, error
+               FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::text[])
+                    AS u (tenant_id, id, fence, how, at, wait_ms, error)) e
+         WHERE job.tenant_id = e.tenant_id AND job.id = e.id AND job.fence = e.fence AND job.state = 2",
+        [tenants, jobs, fences, hows.into(), times.into(), waits.into(), errors.into()],
+    )
+    .await
+}
+
+/// Makes due again what was pushed and not started in time, and what runs on without a sign of life; the latter is a
+/// crash, and after `crashes_max` of them the job is kept away from the workers.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn sweep(tx: &PlatformTx, crashes_max: u32) -> Result<Swept, StoreError> {
+    let rows = tx
+        .rows(
+            "UPDATE job SET
+                 state = CASE WHEN job.state = 2 AND job.crashes + 1 >= $1 THEN 5 ELSE 0 END,
+                 crashes = CASE WHEN job.state = 2 THEN job.crashes + 1 ELSE job.crashes END,
+                 run_at = CASE WHEN job.state = 2 THEN least(job.run_at, now()) ELSE job.run_at END,
+                 finished_at = CASE WHEN job.state = 2 AND job.crashes + 1 >= $1 THEN now() END,
+                 last_error = CASE WHEN job.state = 2 THEN 'the worker that ran it went away' ELSE job.last_error END,
+                 again = false, lease_until = NULL, worker = ''
+             FROM (SELECT tenant_id, id, state AS was FROM job
+                   WHERE state IN (1, 2) AND lease_until < now()
+                   ORDER BY lease_until LIMIT 1000 FOR UPDATE SKIP LOCKED) gone
+             WHERE job.tenant_id = gone.tenant_id AND job.id = gone.id
+             RETURNING gone.was, job.state",
+            [i64::from(crashes_max).into()],
+        )
+        .await?;
+    let mut swept = Swept::default();
+    for row in &rows {
+        match (get::<i16>(row, "was")?, get::<i16>(row, "state")?) {
+            (1, _) => swept.unstarted += 1,
+            (_, 5) => swept.quarantined += 1,
+            (_, _) => swept.crashed += 1,
+        }
+    }
+    Ok(swept)
+}
+
+/// Wakes the relays of all replicas at the end of this transaction.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn wake(tx: &PlatformTx) -> Result<(), StoreError> {
+    tx.row("SELECT pg_notify('job_due', '')::text", []).await?;
+    Ok(())
+}
+
+/// Deletes a batch of jobs that were done longer ago than this; returns how many.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn purge_done(tx: &PlatformTx, older_than: Duration) -> Result<u64, StoreError> {
+    tx.run(
+        "DELETE FROM job USING (
+             SELECT tenant_id, id FROM job
+             WHERE state = 3 AND finished_at < now() - $1 * interval '1 millisecond'
+             ORDER BY finished_at LIMIT $2 FOR UPDATE SKIP LOCKED) old
+         WHERE job.tenant_id = old.tenant_id AND job.id = old.id",
+        [millis(older_than), PURGE_ROWS_MAX.into()],
+    )
+    .await
+}
+
+fn read_claim(row: &QueryResult) -> Result<Claim, StoreError> {
+    Ok(Claim { tenant: TenantId(get(row, "tenant_id")?), job: JobId(get(row, "id")?), fence: get(row, "fence")? })
+}
+
+fn columns(claims: &[Claim]) -> [Value; 3] {
+    [
+        claims.iter().map(|claim| claim.tenant.0).collect::<Vec<_>>().into(),
+        claims.iter().map(|claim| claim.job.0).collect::<Vec<_>>().into(),
+        claims.iter().map(|claim| claim.fence).collect::<Vec<_>>().into(),
+    ]
+}
+
+fn duration_ms(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn millis(duration: Duration) -> Value {
+    duration_ms(duration).into()
+}
