@@ -60,7 +60,10 @@ const fn once() -> u32 {
 
 /// The planned faults of all vendors.
 #[derive(Clone, Default)]
-pub struct Faults(Arc<Mutex<BTreeMap<String, VecDeque<(Planned, u32)>>>>);
+pub struct Faults(Arc<Mutex<ByVendor>>);
+
+/// Per vendor: what is planned, and how many fitting calls each plan has seen.
+type ByVendor = BTreeMap<String, VecDeque<(Planned, u32)>>;
 
 impl Faults {
     /// Plans a fault for a vendor.
@@ -83,7 +86,7 @@ impl Faults {
         if *seen % planned.every.max(1) != 0 {
             return None;
         }
-        planned.times -= 1;
+        planned.times = planned.times.saturating_sub(1);
         let fault = planned.fault.clone();
         if planned.times == 0 {
             queue.remove(place);
@@ -96,7 +99,7 @@ impl Faults {
         self.take(vendor, path, |planned| planned == fault).is_some()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, VecDeque<(Planned, u32)>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, ByVendor> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -46,7 +46,7 @@ pub fn serve(
                                 async move {
                                     simulator.reset();
                                     faults.clear(simulator.key());
-                                    HttpResponse::NoContent()
+                                    HttpResponse::NoContent().finish()
                                 }
                             }),
                         )
@@ -54,7 +54,7 @@ pub fn serve(
                             "/faults",
                             web::post().to(move |faults: web::Data<Faults>, planned: web::Json<Planned>| async move {
                                 faults.plan(key, planned.into_inner());
-                                HttpResponse::NoContent()
+                                HttpResponse::NoContent().finish()
                             }),
                         )
                         .configure(|config| simulator.control(config)),

@@ -118,6 +118,7 @@ fn too_many(policy: &str) -> HttpResponse {
 }
 
 /// The kind in an address.
+#[expect(clippy::result_large_err, reason = "the error is the answer, and is sent at once")]
 pub fn kind_of(text: &str) -> Result<Kind, HttpResponse> {
     Kind::named(text).ok_or_else(|| {
         answer::error(StatusCode::BAD_REQUEST, "VALIDATION_ERROR", &format!("Unable to infer object type from: {text}"))

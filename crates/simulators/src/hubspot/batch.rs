@@ -10,6 +10,7 @@ use actix_web::web::{self, Data, Path};
 use chrono::Utc;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
+use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// The most inputs of one call.
@@ -69,10 +70,9 @@ pub async fn read(shared: Data<Shared>, path: Path<(String, String)>, body: web:
     }
     let state = shared.lock();
     let table = state.table(kind);
-    if let Some(property) = &body.id_property {
-        if !table.is_unique(property) || state.undefined(kind, std::iter::once(property)).is_some() {
-            return answer::unknown_property(property);
-        }
+    let is_no_key = |name: &&String| !table.is_unique(name) || state.undefined(kind, std::iter::once(*name)).is_some();
+    if let Some(property) = body.id_property.as_ref().filter(is_no_key) {
+        return answer::unknown_property(property);
     }
     let wanted = wanted_or_usual(kind, body.properties.clone());
     let (mut results, mut missing) = (Vec::new(), Vec::new());
@@ -124,8 +124,8 @@ fn write(shared: &Shared, kind: &str, inputs: &[Input], may_create: bool) -> Htt
     if let Some(name) = state.undefined(kind, names) {
         return answer::unknown_property(name);
     }
-    let ids: Vec<_> = inputs.iter().map(|input| (&input.id_property, &input.id)).collect();
-    if (1..ids.len()).any(|place| ids.get(..place).is_some_and(|before| before.contains(&&ids[place]))) {
+    let mut seen = BTreeSet::new();
+    if !inputs.iter().all(|input| seen.insert((&input.id_property, &input.id))) {
         return answer::error(StatusCode::BAD_REQUEST, "VALIDATION_ERROR", "Duplicate IDs found in batch input");
     }
     // Without a trace id on each input, one wrong input refuses all.

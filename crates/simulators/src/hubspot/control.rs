@@ -102,12 +102,11 @@ fn unknown() -> HttpResponse {
 }
 
 /// Adds a record as a person does in the vendor's own pages.
-fn put(shared: &Shared, state: &mut State, kind: Kind, mut given: Contact) -> Result<u64, String> {
+fn put(shared: &Shared, state: &mut State, kind: Kind, mut given: Contact, now_ms: i64) -> Result<u64, String> {
     for name in given.properties.keys().filter(|name| name.starts_with("driveline_")) {
         state.defined.entry((kind.name(), name.clone())).or_insert(name == "driveline_id");
     }
     batch::fill(kind, &mut given.properties);
-    let now_ms = Utc::now().timestamp_millis();
     let id = state.table_mut(kind).create(&given.properties, now_ms).map_err(|refused| format!("{refused:?}"))?;
     for linked in given.linked {
         match kind {
@@ -121,21 +120,22 @@ fn put(shared: &Shared, state: &mut State, kind: Kind, mut given: Contact) -> Re
 
 async fn add(shared: Data<Shared>, path: Path<String>, given: Body<Contact>) -> HttpResponse {
     let Some(kind) = Kind::named(&path) else { return unknown() };
-    match put(&shared, &mut shared.lock(), kind, given.into_inner()) {
+    match put(&shared, &mut shared.lock(), kind, given.into_inner(), Utc::now().timestamp_millis()) {
         Ok(id) => HttpResponse::Created().json(json!({"id": id.to_string()})),
         Err(message) => HttpResponse::Conflict().json(json!({ "message": message })),
     }
 }
 
-/// Many records, one JSON object a line.
+/// Many records, one JSON object a line; all change in one millisecond, as an import's do.
 async fn add_many(shared: Data<Shared>, path: Path<String>, body: Bytes) -> HttpResponse {
     let Some(kind) = Kind::named(&path) else { return unknown() };
     let mut state = shared.lock();
+    let now_ms = Utc::now().timestamp_millis();
     let (mut added, mut refused) = (0_u64, 0_u64);
     for line in body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         let taken = serde_json::from_slice(line)
             .map_err(|error| error.to_string())
-            .and_then(|given| put(&shared, &mut state, kind, given));
+            .and_then(|given| put(&shared, &mut state, kind, given, now_ms));
         if taken.is_ok() { added += 1 } else { refused += 1 }
     }
     HttpResponse::Ok().json(json!({"added": added, "refused": refused}))
