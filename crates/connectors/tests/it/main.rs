@@ -12,5 +12,6 @@
 mod conformance;
 mod bench;
 mod hubspot;
+mod hubspot_contract;
 
 conformance!(hubspot_conforms, crate::hubspot::Fixture);
