@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod db;
+pub mod engine;
 pub mod error;
 pub mod jobs;
 pub mod scope;

@@ -1,0 +1,191 @@
+//! Candidates: pairs of entities that a person should decide about.
+
+use crate::error::StoreError;
+use crate::sql::get;
+use crate::tx::TenantTx;
+use chrono::{DateTime, Utc};
+use domain::{CandidateId, GoldenId, ObjectKind};
+use sea_orm::QueryResult;
+use serde::Serialize;
+use uuid::Uuid;
+
+/// A pair to ask about.
+#[derive(Clone, Copy, Debug)]
+pub struct Question {
+    /// The smaller id.
+    pub left: GoldenId,
+    /// The greater id.
+    pub right: GoldenId,
+    /// 0 to 1.
+    pub score: f32,
+    /// What speaks for it and what against.
+    pub reason: &'static str,
+}
+
+/// A candidate.
+#[derive(Clone, Debug, Serialize)]
+pub struct CandidateRow {
+    /// Id.
+    pub id: CandidateId,
+    /// Kind.
+    pub object: ObjectKind,
+    /// One entity.
+    pub left: GoldenId,
+    /// The other.
+    pub right: GoldenId,
+    /// 0 to 1.
+    pub score: f32,
+    /// What speaks for it and what against.
+    pub reason: String,
+    /// open, merged, not_a_match.
+    pub state: String,
+    /// Who decided.
+    pub decided_by: Option<Uuid>,
+    /// When.
+    pub decided_at: Option<DateTime<Utc>>,
+    /// When it was asked.
+    pub created_at: DateTime<Utc>,
+}
+
+/// Asks; a pair that was asked before is not asked again.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn ask(
+    tx: &TenantTx,
+    object: ObjectKind,
+    questions: &[Question],
+    now: DateTime<Utc>,
+) -> Result<u64, StoreError> {
+    if questions.is_empty() {
+        return Ok(0);
+    }
+    let ids: Vec<Uuid> = questions.iter().map(|_| CandidateId::new().0).collect();
+    let left: Vec<Uuid> = questions.iter().map(|q| q.left.0).collect();
+    let right: Vec<Uuid> = questions.iter().map(|q| q.right.0).collect();
+    let scores: Vec<f32> = questions.iter().map(|q| q.score).collect();
+    let reasons: Vec<String> = questions.iter().map(|q| q.reason.to_owned()).collect();
+    tx.run(
+        "INSERT INTO candidate (tenant_id, id, object, left_golden, right_golden, score, reason, state, created_at)
+         SELECT $1, id, $2, l, r, score, reason, 'open', $8
+         FROM unnest($3::uuid[], $4::uuid[], $5::uuid[], $6::real[], $7::text[]) AS t (id, l, r, score, reason)
+         ON CONFLICT (tenant_id, left_golden, right_golden) DO NOTHING",
+        [
+            tx.owner(),
+            object.code().into(),
+            ids.into(),
+            left.into(),
+            right.into(),
+            scores.into(),
+            reasons.into(),
+            now.into(),
+        ],
+    )
+    .await
+}
+
+/// One candidate, locked until the transaction ends, so that two people never decide the same pair at once.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn lock(tx: &TenantTx, id: CandidateId) -> Result<Option<CandidateRow>, StoreError> {
+    let row = tx
+        .row("SELECT * FROM candidate WHERE tenant_id = $1 AND id = $2 FOR UPDATE", [tx.owner(), id.0.into()])
+        .await?;
+    row.as_ref().map_or(Ok(None), read)
+}
+
+/// One candidate.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn find(tx: &TenantTx, id: CandidateId) -> Result<Option<CandidateRow>, StoreError> {
+    let row = tx.row("SELECT * FROM candidate WHERE tenant_id = $1 AND id = $2", [tx.owner(), id.0.into()]).await?;
+    row.as_ref().map_or(Ok(None), read)
+}
+
+/// Open candidates, best score first, from the place after (`score`, `id`).
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn open(
+    tx: &TenantTx,
+    after: Option<(f32, CandidateId)>,
+    limit: i64,
+) -> Result<Vec<CandidateRow>, StoreError> {
+    let (score, id) = after.map_or((f32::MAX, Uuid::nil()), |(score, id)| (score, id.0));
+    let rows = tx
+        .rows(
+            "SELECT * FROM candidate WHERE tenant_id = $1 AND state = 'open'
+               AND (score < $2 OR (score = $2 AND id > $3))
+             ORDER BY score DESC, id LIMIT $4",
+            [tx.owner(), score.into(), id.into(), limit.into()],
+        )
+        .await?;
+    rows.iter().filter_map(|row| read(row).transpose()).collect()
+}
+
+/// How many are open.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn count_open(tx: &TenantTx) -> Result<i64, StoreError> {
+    let row =
+        tx.row("SELECT count(*) AS many FROM candidate WHERE tenant_id = $1 AND state = 'open'", [tx.owner()]).await?;
+    row.map_or(Ok(0), |row| Ok(get(&row, "many")?))
+}
+
+/// Notes a decision, or takes it back (`open`).
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn decide(tx: &TenantTx, id: CandidateId, state: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
+    tx.run(
+        "UPDATE candidate SET state = $3, decided_by = CASE WHEN $3 = 'open' THEN NULL ELSE $4::uuid END,
+                decided_at = CASE WHEN $3 = 'open' THEN NULL ELSE $5::timestamptz END
+         WHERE tenant_id = $1 AND id = $2",
+        [tx.owner(), id.0.into(), state.into(), tx.scope().actor().id().into(), now.into()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Points the open questions about a merged entity at its survivor; questions that then ask nothing are closed.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn follow_merge(tx: &TenantTx, from: GoldenId, to: GoldenId) -> Result<(), StoreError> {
+    let values = || [tx.owner(), from.0.into(), to.0.into()];
+    tx.run(
+        "UPDATE candidate c SET left_golden = least($3, other), right_golden = greatest($3, other)
+         FROM (SELECT id, CASE WHEN left_golden = $2 THEN right_golden ELSE left_golden END AS other
+               FROM candidate WHERE tenant_id = $1 AND state = 'open' AND $2 IN (left_golden, right_golden)) o
+         WHERE c.tenant_id = $1 AND c.id = o.id AND o.other <> $3
+           AND NOT EXISTS (SELECT FROM candidate d WHERE d.tenant_id = $1
+                           AND d.left_golden = least($3, o.other) AND d.right_golden = greatest($3, o.other))",
+        values(),
+    )
+    .await?;
+    tx.run(
+        "DELETE FROM candidate WHERE tenant_id = $1 AND state = 'open' AND $2 IN (left_golden, right_golden)",
+        [tx.owner(), from.0.into()],
+    )
+    .await?;
+    Ok(())
+}
+
+fn read(row: &QueryResult) -> Result<Option<CandidateRow>, StoreError> {
+    let Some(object) = ObjectKind::from_code(get(row, "object")?) else { return Ok(None) };
+    Ok(Some(CandidateRow {
+        id: CandidateId(get(row, "id")?),
+        object,
+        left: GoldenId(get(row, "left_golden")?),
+        right: GoldenId(get(row, "right_golden")?),
+        score: get(row, "score")?,
+        reason: get(row, "reason")?,
+        state: get(row, "state")?,
+        decided_by: get(row, "decided_by")?,
+        decided_at: get(row, "decided_at")?,
+        created_at: get(row, "created_at")?,
+    }))
+}

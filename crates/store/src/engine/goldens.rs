@@ -1,0 +1,214 @@
+//! Golden records: each field with its value, winner, losers and rule, sealed.
+
+use crate::error::StoreError;
+use crate::seal::Place;
+use crate::sql::{NO_ID, get};
+use crate::tx::TenantTx;
+use chrono::{DateTime, Utc};
+use domain::survivorship::Golden;
+use domain::{GoldenId, ObjectKind};
+use sea_orm::QueryResult;
+use uuid::Uuid;
+
+const DOC: &str = "golden.doc";
+
+/// Whether an entity lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GoldenState {
+    /// At least one system tells of it.
+    Live,
+    /// It was merged into another.
+    Merged,
+    /// No system tells of it any more.
+    Gone,
+}
+
+impl GoldenState {
+    /// The number in the database.
+    #[must_use]
+    pub const fn code(self) -> i16 {
+        match self {
+            Self::Live => 1,
+            Self::Merged => 2,
+            Self::Gone => 3,
+        }
+    }
+
+    fn from_code(code: i16) -> Self {
+        match code {
+            2 => Self::Merged,
+            3 => Self::Gone,
+            _ => Self::Live,
+        }
+    }
+}
+
+/// A golden record.
+#[derive(Clone, Debug)]
+pub struct GoldenRow {
+    /// Id.
+    pub id: GoldenId,
+    /// Kind.
+    pub object: ObjectKind,
+    /// Raised with each change of its content.
+    pub version: i64,
+    /// Hash of the surviving values.
+    pub content_hash: Vec<u8>,
+    /// Every field and how it was decided.
+    pub golden: Golden,
+    /// How many source records it has.
+    pub members: i32,
+    /// How many fields systems disagree about.
+    pub conflicts: i32,
+    /// Whether it lives.
+    pub state: GoldenState,
+    /// Where it went, if merged.
+    pub merged_into: Option<GoldenId>,
+    /// When it was first known.
+    pub created_at: DateTime<Utc>,
+    /// When its content last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+const fn place(id: &GoldenId) -> Place<'_> {
+    Place { column: DOC, row: id.0.as_bytes() }
+}
+
+fn read(tx: &TenantTx, row: &QueryResult) -> Result<Option<GoldenRow>, StoreError> {
+    let id = GoldenId(get(row, "id")?);
+    let Some(object) = ObjectKind::from_code(get(row, "object")?) else { return Ok(None) };
+    Ok(Some(GoldenRow {
+        id,
+        object,
+        version: get(row, "version")?,
+        content_hash: get(row, "content_hash")?,
+        golden: tx.open(place(&id), &get::<Vec<u8>>(row, "doc")?)?,
+        members: get(row, "members")?,
+        conflicts: get(row, "conflicts")?,
+        state: GoldenState::from_code(get(row, "state")?),
+        merged_into: get::<Option<Uuid>>(row, "merged_into")?.map(GoldenId),
+        created_at: get(row, "created_at")?,
+        updated_at: get(row, "updated_at")?,
+    }))
+}
+
+/// These golden records.
+///
+/// # Errors
+/// [`StoreError::Database`], [`StoreError::Seal`].
+pub async fn by_ids(tx: &TenantTx, ids: Vec<Uuid>) -> Result<Vec<GoldenRow>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = tx.rows("SELECT * FROM golden WHERE tenant_id = $1 AND id = ANY($2)", [tx.owner(), ids.into()]).await?;
+    rows.iter().filter_map(|row| read(tx, row).transpose()).collect()
+}
+
+/// One golden record; one that was merged answers with the record it became part of.
+///
+/// # Errors
+/// [`StoreError::Database`], [`StoreError::Seal`].
+pub async fn find(tx: &TenantTx, id: GoldenId) -> Result<Option<GoldenRow>, StoreError> {
+    let mut id = id;
+    // A merged record may have been merged again; a chain longer than this is damage.
+    for _ in 0..32 {
+        let Some(found) = by_ids(tx, vec![id.0]).await?.pop() else { return Ok(None) };
+        match found.merged_into {
+            Some(next) if found.state == GoldenState::Merged => id = next,
+            _ => return Ok(Some(found)),
+        }
+    }
+    Ok(None)
+}
+
+/// A page of living golden records of one kind, oldest first, after `after`.
+///
+/// # Errors
+/// [`StoreError::Database`], [`StoreError::Seal`].
+pub async fn page(
+    tx: &TenantTx,
+    object: ObjectKind,
+    after: Option<GoldenId>,
+    limit: i64,
+) -> Result<Vec<GoldenRow>, StoreError> {
+    let rows = tx
+        .rows(
+            "SELECT * FROM golden WHERE tenant_id = $1 AND object = $2 AND state = 1 AND id > $3 ORDER BY id LIMIT $4",
+            [tx.owner(), object.code().into(), after.map_or(NO_ID, |id| id.0).into(), limit.into()],
+        )
+        .await?;
+    rows.iter().filter_map(|row| read(tx, row).transpose()).collect()
+}
+
+/// How many living golden records of each kind there are.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn counts(tx: &TenantTx) -> Result<Vec<(ObjectKind, i64)>, StoreError> {
+    let rows = tx
+        .rows(
+            "SELECT object, count(*) AS many FROM golden WHERE tenant_id = $1 AND state = 1 GROUP BY object ORDER BY object",
+            [tx.owner()],
+        )
+        .await?;
+    let mut counts = Vec::new();
+    for row in rows {
+        if let Some(object) = ObjectKind::from_code(get(&row, "object")?) {
+            counts.push((object, get(&row, "many")?));
+        }
+    }
+    Ok(counts)
+}
+
+/// Writes golden records: new ones are added, known ones replaced.
+///
+/// # Errors
+/// [`StoreError::Database`], [`StoreError::Seal`].
+pub async fn write(tx: &TenantTx, goldens: &[GoldenRow]) -> Result<(), StoreError> {
+    if goldens.is_empty() {
+        return Ok(());
+    }
+    let mut docs = Vec::with_capacity(goldens.len());
+    for row in goldens {
+        docs.push(tx.seal(place(&row.id), &row.golden)?);
+    }
+    let ids: Vec<Uuid> = goldens.iter().map(|g| g.id.0).collect();
+    let objects: Vec<i16> = goldens.iter().map(|g| g.object.code()).collect();
+    let versions: Vec<i64> = goldens.iter().map(|g| g.version).collect();
+    let hashes: Vec<Vec<u8>> = goldens.iter().map(|g| g.content_hash.clone()).collect();
+    let members: Vec<i32> = goldens.iter().map(|g| g.members).collect();
+    let conflicts: Vec<i32> = goldens.iter().map(|g| g.conflicts).collect();
+    let states: Vec<i16> = goldens.iter().map(|g| g.state.code()).collect();
+    let merged: Vec<Uuid> = goldens.iter().map(|g| g.merged_into.map_or(NO_ID, |id| id.0)).collect();
+    let created: Vec<DateTime<Utc>> = goldens.iter().map(|g| g.created_at).collect();
+    let updated: Vec<DateTime<Utc>> = goldens.iter().map(|g| g.updated_at).collect();
+    tx.run(
+        "INSERT INTO golden (tenant_id, id, object, version, content_hash, doc, members, conflicts, state, merged_into,
+                             created_at, updated_at)
+         SELECT $1, id, object, version, hash, doc, members, conflicts, state,
+                nullif(merged, '00000000-0000-0000-0000-000000000000'::uuid), created, updated
+         FROM unnest($2::uuid[], $3::smallint[], $4::bigint[], $5::bytea[], $6::bytea[], $7::int[], $8::int[],
+                     $9::smallint[], $10::uuid[], $11::timestamptz[], $12::timestamptz[])
+              AS t (id, object, version, hash, doc, members, conflicts, state, merged, created, updated)
+         ON CONFLICT (tenant_id, id) DO UPDATE SET
+             version = excluded.version, content_hash = excluded.content_hash, doc = excluded.doc,
+             members = excluded.members, conflicts = excluded.conflicts, state = excluded.state,
+             merged_into = excluded.merged_into, updated_at = excluded.updated_at",
+        [
+            tx.owner(),
+            ids.into(),
+            objects.into(),
+            versions.into(),
+            hashes.into(),
+            docs.into(),
+            members.into(),
+            conflicts.into(),
+            states.into(),
+            merged.into(),
+            created.into(),
+            updated.into(),
+        ],
+    )
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,124 @@
+//! Keyed hashes by which records are found without being read.
+
+use crate::error::StoreError;
+use crate::sql::get;
+use crate::tx::TenantTx;
+use domain::SourceRecordId;
+use std::collections::{HashMap, HashSet};
+use uuid::Uuid;
+
+/// Who holds these keys. Of a key held by more than `holders_max`, one more than that many are returned: enough to know it is shared.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn holders(
+    tx: &TenantTx,
+    keys: Vec<i64>,
+    holders_max: usize,
+) -> Result<HashMap<i64, Vec<SourceRecordId>>, StoreError> {
+    let mut holders: HashMap<i64, Vec<SourceRecordId>> = HashMap::new();
+    if keys.is_empty() {
+        return Ok(holders);
+    }
+    let rows = tx
+        .rows(
+            "SELECT k.key, l.record_id FROM unnest($2::bigint[]) AS k (key)
+             CROSS JOIN LATERAL (SELECT record_id FROM lookup_key
+                                 WHERE tenant_id = $1 AND key = k.key ORDER BY record_id LIMIT $3) AS l",
+            [tx.owner(), keys.into(), i64::try_from(holders_max + 1).unwrap_or(i64::MAX).into()],
+        )
+        .await?;
+    for row in rows {
+        holders.entry(get(&row, "key")?).or_default().push(SourceRecordId(get(&row, "record_id")?));
+    }
+    Ok(holders)
+}
+
+/// Adds keys of records.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn add(tx: &TenantTx, keys: Vec<i64>, records: Vec<Uuid>) -> Result<(), StoreError> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    tx.run(
+        "INSERT INTO lookup_key (tenant_id, key, record_id)
+         SELECT $1, key, record_id FROM unnest($2::bigint[], $3::uuid[]) AS t (key, record_id)
+         ON CONFLICT DO NOTHING",
+        [tx.owner(), keys.into(), records.into()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Takes keys of records away.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn remove(tx: &TenantTx, keys: Vec<i64>, records: Vec<Uuid>) -> Result<(), StoreError> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    tx.run(
+        "DELETE FROM lookup_key l USING unnest($2::bigint[], $3::uuid[]) AS t (key, record_id)
+         WHERE l.tenant_id = $1 AND l.key = t.key AND l.record_id = t.record_id",
+        [tx.owner(), keys.into(), records.into()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Pairs among these records that a person has told apart.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn told_apart(
+    tx: &TenantTx,
+    records: Vec<Uuid>,
+) -> Result<HashSet<(SourceRecordId, SourceRecordId)>, StoreError> {
+    let rows = tx
+        .rows(
+            "SELECT left_record, right_record FROM cannot_link
+             WHERE tenant_id = $1 AND (left_record = ANY($2) OR right_record = ANY($2))",
+            [tx.owner(), records.into()],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| Ok((SourceRecordId(get(row, "left_record")?), SourceRecordId(get(row, "right_record")?))))
+        .collect()
+}
+
+/// Remembers that a person told records apart: each of the left from each of the right.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn tell_apart(
+    tx: &TenantTx,
+    left: Vec<Uuid>,
+    right: Vec<Uuid>,
+    decided_by: Option<Uuid>,
+) -> Result<(), StoreError> {
+    tx.run(
+        "INSERT INTO cannot_link (tenant_id, left_record, right_record, decided_by)
+         SELECT $1, least(l, r), greatest(l, r), $4 FROM unnest($2::uuid[]) AS l, unnest($3::uuid[]) AS r
+         WHERE l <> r ON CONFLICT DO NOTHING",
+        [tx.owner(), left.into(), right.into(), decided_by.into()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Forgets that records were told apart: the undo.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn allow_again(tx: &TenantTx, left: Vec<Uuid>, right: Vec<Uuid>) -> Result<(), StoreError> {
+    tx.run(
+        "DELETE FROM cannot_link WHERE tenant_id = $1
+           AND ((left_record = ANY($2) AND right_record = ANY($3)) OR (left_record = ANY($3) AND right_record = ANY($2)))",
+        [tx.owner(), left.into(), right.into()],
+    )
+    .await?;
+    Ok(())
+}

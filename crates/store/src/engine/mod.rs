@@ -1,0 +1,29 @@
+//! The engine's state, read and written in batches: one statement per table and batch, never one per record.
+
+pub mod candidates;
+pub mod failures;
+pub mod goldens;
+pub mod inbox;
+pub mod landscape;
+pub mod lookup;
+pub mod records;
+pub mod references;
+pub mod runs;
+pub mod targets;
+
+use crate::error::StoreError;
+use crate::tx::TenantTx;
+use domain::ObjectKind;
+
+/// Lets one writer at a time decide who is who among a tenant's objects of one kind; until the transaction ends.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn take_turn(tx: &TenantTx, object: ObjectKind) -> Result<(), StoreError> {
+    tx.row(
+        "SELECT pg_advisory_xact_lock(hashtextextended($1::text || ' identify ' || $2::text, 0))::text AS locked",
+        [tx.owner(), object.code().into()],
+    )
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,485 @@
+//! Source records: exactly what a system said, and its canonical form, both sealed.
+
+use crate::error::StoreError;
+use crate::seal::Place;
+use crate::sql::{NO_ID, get};
+use crate::tx::TenantTx;
+use chrono::{DateTime, Utc};
+use domain::check::Issue;
+use domain::{ConnectionId, Field, GoldenId, ObjectKind, Record, RunId, SourceRecordId};
+use sea_orm::QueryResult;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+const PAYLOAD: &str = "source_record.payload";
+const DOC: &str = "source_record.doc";
+
+/// The state of a source record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordState {
+    /// Landed, not identified yet.
+    Landed,
+    /// Part of an entity.
+    Identified,
+    /// Waits for a correction.
+    Flagged,
+    /// The system no longer has it.
+    Gone,
+}
+
+impl RecordState {
+    /// The number in the database.
+    #[must_use]
+    pub const fn code(self) -> i16 {
+        match self {
+            Self::Landed => 0,
+            Self::Identified => 1,
+            Self::Flagged => 2,
+            Self::Gone => 3,
+        }
+    }
+
+    fn from_code(code: i16) -> Self {
+        match code {
+            1 => Self::Identified,
+            2 => Self::Flagged,
+            3 => Self::Gone,
+            _ => Self::Landed,
+        }
+    }
+}
+
+/// The canonical form of a source record, as it is sealed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SourceDoc {
+    /// What it says.
+    pub record: Record,
+    /// What was wrong with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub issues: Vec<Issue>,
+    /// Fields whose value is older than the record's last change.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub since: BTreeMap<Field, DateTime<Utc>>,
+}
+
+/// A source record as it was before a batch.
+#[derive(Clone, Debug)]
+pub struct Before {
+    /// Id.
+    pub id: SourceRecordId,
+    /// The system's key.
+    pub external_id: String,
+    /// Hash of the payload.
+    pub raw_hash: Vec<u8>,
+    /// Hash of the canonical record.
+    pub content_hash: Vec<u8>,
+    /// Its entity.
+    pub golden: Option<GoldenId>,
+    /// State.
+    pub state: RecordState,
+    /// Its keys in `lookup_key`.
+    pub lookup_keys: Vec<i64>,
+    /// Version of the mapping that read it.
+    pub mapping_version: i32,
+    /// When the system last changed it.
+    pub changed_at: DateTime<Utc>,
+    doc: Option<Vec<u8>>,
+}
+
+impl Before {
+    /// Its canonical form, where it has one.
+    ///
+    /// # Errors
+    /// [`StoreError::Seal`], [`StoreError::Document`].
+    pub fn doc(&self, tx: &TenantTx) -> Result<Option<SourceDoc>, StoreError> {
+        self.doc.as_deref().map(|sealed| tx.open(place(DOC, &self.id), sealed)).transpose()
+    }
+}
+
+/// A source record to write.
+#[derive(Clone, Debug)]
+pub struct Write {
+    /// Id, new or as before.
+    pub id: SourceRecordId,
+    /// The system's key.
+    pub external_id: String,
+    /// What the system said.
+    pub raw: Vec<u8>,
+    /// Its hash.
+    pub raw_hash: [u8; 32],
+    /// Its canonical form.
+    pub doc: Option<SourceDoc>,
+    /// Hash of the canonical record.
+    pub content_hash: [u8; 32],
+    /// Its entity.
+    pub golden: Option<GoldenId>,
+    /// State.
+    pub state: RecordState,
+    /// Its keys in `lookup_key`.
+    pub lookup_keys: Vec<i64>,
+    /// When the system last changed it.
+    pub changed_at: DateTime<Utc>,
+}
+
+/// One member of an entity.
+#[derive(Clone, Debug)]
+pub struct MemberRow {
+    /// Id.
+    pub id: SourceRecordId,
+    /// Its entity.
+    pub golden: GoldenId,
+    /// Which connection tells it.
+    pub connection: ConnectionId,
+    /// The system's key.
+    pub external_id: String,
+    /// When the system last changed it.
+    pub changed_at: DateTime<Utc>,
+    /// When we first saw it.
+    pub first_seen_at: DateTime<Utc>,
+    /// When we last saw it change.
+    pub landed_at: DateTime<Utc>,
+    /// Its canonical form.
+    pub doc: SourceDoc,
+}
+
+const fn place<'a>(column: &'static str, id: &'a SourceRecordId) -> Place<'a> {
+    Place { column, row: id.0.as_bytes() }
+}
+
+/// The records of one connection and object that have these keys.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn before(
+    tx: &TenantTx,
+    connection: ConnectionId,
+    object: ObjectKind,
+    external_ids: Vec<String>,
+) -> Result<Vec<Before>, StoreError> {
+    let rows = tx
+        .rows(
+            "SELECT id, external_id, raw_hash, content_hash, golden_id, state, lookup_keys, mapping_version, changed_at, doc
+             FROM source_record
+             WHERE tenant_id = $1 AND connection_id = $2 AND object = $3 AND external_id = ANY($4)",
+            [tx.owner(), connection.0.into(), object.code().into(), external_ids.into()],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Before {
+                id: SourceRecordId(get(row, "id")?),
+                external_id: get(row, "external_id")?,
+                raw_hash: get(row, "raw_hash")?,
+                content_hash: get(row, "content_hash")?,
+                golden: get::<Option<Uuid>>(row, "golden_id")?.map(GoldenId),
+                state: RecordState::from_code(get(row, "state")?),
+                lookup_keys: get(row, "lookup_keys")?,
+                mapping_version: get(row, "mapping_version")?,
+                changed_at: get(row, "changed_at")?,
+                doc: get(row, "doc")?,
+            })
+        })
+        .collect()
+}
+
+/// Writes records: new ones are added, known ones replaced.
+///
+/// # Errors
+/// [`StoreError::Database`], [`StoreError::Seal`].
+pub async fn write(
+    tx: &TenantTx,
+    connection: ConnectionId,
+    object: ObjectKind,
+    mapping_version: i32,
+    seen_in: Option<RunId>,
+    writes: &[Write],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    if writes.is_empty() {
+        return Ok(());
+    }
+    let many = writes.len();
+    let mut ids = Vec::with_capacity(many);
+    let mut external_ids = Vec::with_capacity(many);
+    let mut raw_hashes = Vec::with_capacity(many);
+    let mut content_hashes = Vec::with_capacity(many);
+    let mut payloads = Vec::with_capacity(many);
+    let mut docs = Vec::with_capacity(many);
+    let mut goldens = Vec::with_capacity(many);
+    let mut states = Vec::with_capacity(many);
+    let mut keys = Vec::with_capacity(many);
+    let mut issues = Vec::with_capacity(many);
+    let mut changed = Vec::with_capacity(many);
+    for write in writes {
+        ids.push(write.id.0);
+        external_ids.push(write.external_id.clone());
+        raw_hashes.push(write.raw_hash.to_vec());
+        content_hashes.push(write.content_hash.to_vec());
+        payloads.push(tx.keys().seal(place(PAYLOAD, &write.id), &write.raw)?.0);
+        docs.push(match &write.doc {
+            Some(doc) => tx.seal(place(DOC, &write.id), doc)?,
+            None => Vec::new(),
+        });
+        goldens.push(write.golden.map_or(NO_ID, |id| id.0));
+        states.push(write.state.code());
+        keys.push(array_text(write.lookup_keys.iter().map(ToString::to_string)));
+        let codes = write.doc.iter().flat_map(|doc| doc.issues.iter().map(|issue| issue.code.to_string()));
+        issues.push(array_text(codes));
+        changed.push(write.changed_at);
+    }
+    tx.run(
+        "INSERT INTO source_record AS s
+             (tenant_id, connection_id, object, id, external_id, raw_hash, content_hash, payload, doc, golden_id, state,
+              lookup_keys, issue_codes, mapping_version, seen_in, first_seen_at, changed_at, landed_at)
+         SELECT $1, $2, $3, id, external_id, raw_hash, content_hash, payload, nullif(doc, ''::bytea),
+                nullif(golden, '00000000-0000-0000-0000-000000000000'::uuid), state, keys::bigint[], issues::text[],
+                $4, $5, $6, changed, $6
+         FROM unnest($7::uuid[], $8::text[], $9::bytea[], $10::bytea[], $11::bytea[], $12::bytea[], $13::uuid[],
+                     $14::smallint[], $15::text[], $16::text[], $17::timestamptz[])
+              AS t (id, external_id, raw_hash, content_hash, payload, doc, golden, state, keys, issues, changed)
+         ON CONFLICT (tenant_id, connection_id, object, external_id) DO UPDATE SET
+             raw_hash = excluded.raw_hash, content_hash = excluded.content_hash, payload = excluded.payload,
+             doc = excluded.doc, golden_id = excluded.golden_id, state = excluded.state,
+             lookup_keys = excluded.lookup_keys, issue_codes = excluded.issue_codes,
+             mapping_version = excluded.mapping_version, seen_in = coalesce(excluded.seen_in, s.seen_in),
+             changed_at = excluded.changed_at, landed_at = excluded.landed_at, version = s.version + 1",
+        [
+            tx.owner(),
+            connection.0.into(),
+            object.code().into(),
+            mapping_version.into(),
+            seen_in.map(|run| run.0).into(),
+            now.into(),
+            ids.into(),
+            external_ids.into(),
+            raw_hashes.into(),
+            content_hashes.into(),
+            payloads.into(),
+            docs.into(),
+            goldens.into(),
+            states.into(),
+            keys.into(),
+            issues.into(),
+            changed.into(),
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Notes that a full pull saw these records, unchanged.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn mark_seen(tx: &TenantTx, ids: Vec<Uuid>, run: RunId) -> Result<(), StoreError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    tx.run(
+        "UPDATE source_record SET seen_in = $2 WHERE tenant_id = $1 AND id = ANY($3)",
+        [tx.owner(), run.0.into(), ids.into()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Replaces what a system said where its meaning did not change (an echo, a field that we do not read).
+///
+/// # Errors
+/// [`StoreError::Database`], [`StoreError::Seal`].
+pub async fn refresh_payloads(
+    tx: &TenantTx,
+    seen_in: Option<RunId>,
+    fresh: &[(SourceRecordId, Vec<u8>, [u8; 32])],
+) -> Result<(), StoreError> {
+    if fresh.is_empty() {
+        return Ok(());
+    }
+    let (mut ids, mut payloads, mut hashes) = (Vec::new(), Vec::new(), Vec::new());
+    for (id, raw, hash) in fresh {
+        ids.push(id.0);
+        payloads.push(tx.keys().seal(place(PAYLOAD, id), raw)?.0);
+        hashes.push(hash.to_vec());
+    }
+    tx.run(
+        "UPDATE source_record s SET payload = t.payload, raw_hash = t.hash, seen_in = coalesce($5, s.seen_in)
+         FROM unnest($2::uuid[], $3::bytea[], $4::bytea[]) AS t (id, payload, hash)
+         WHERE s.tenant_id = $1 AND s.id = t.id",
+        [tx.owner(), ids.into(), payloads.into(), hashes.into(), seen_in.map(|run| run.0).into()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// All living members of these entities, oldest first.
+///
+/// # Errors
+/// [`StoreError::Database`], [`StoreError::Seal`].
+pub async fn members(tx: &TenantTx, goldens: Vec<Uuid>) -> Result<Vec<MemberRow>, StoreError> {
+    if goldens.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = tx
+        .rows(
+            "SELECT id, golden_id, connection_id, external_id, changed_at, first_seen_at, landed_at, doc FROM source_record
+             WHERE tenant_id = $1 AND golden_id = ANY($2) AND state = 1 ORDER BY id",
+            [tx.owner(), goldens.into()],
+        )
+        .await?;
+    rows.iter().map(|row| member(tx, row)).collect()
+}
+
+/// These records, where they are part of an entity.
+///
+/// # Errors
+/// [`StoreError::Database`], [`StoreError::Seal`].
+pub async fn by_ids(tx: &TenantTx, ids: Vec<Uuid>) -> Result<Vec<MemberRow>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = tx
+        .rows(
+            "SELECT id, golden_id, connection_id, external_id, changed_at, first_seen_at, landed_at, doc FROM source_record
+             WHERE tenant_id = $1 AND id = ANY($2) AND state = 1 AND golden_id IS NOT NULL ORDER BY id",
+            [tx.owner(), ids.into()],
+        )
+        .await?;
+    rows.iter().map(|row| member(tx, row)).collect()
+}
+
+fn member(tx: &TenantTx, row: &QueryResult) -> Result<MemberRow, StoreError> {
+    let id = SourceRecordId(get(row, "id")?);
+    Ok(MemberRow {
+        id,
+        golden: GoldenId(get(row, "golden_id")?),
+        connection: ConnectionId(get(row, "connection_id")?),
+        external_id: get(row, "external_id")?,
+        changed_at: get(row, "changed_at")?,
+        first_seen_at: get(row, "first_seen_at")?,
+        landed_at: get(row, "landed_at")?,
+        doc: tx.open(place(DOC, &id), &get::<Vec<u8>>(row, "doc")?)?,
+    })
+}
+
+/// Moves records to another entity.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn move_to(tx: &TenantTx, records: Vec<Uuid>, golden: GoldenId) -> Result<(), StoreError> {
+    tx.run(
+        "UPDATE source_record SET golden_id = $2 WHERE tenant_id = $1 AND id = ANY($3)",
+        [tx.owner(), golden.0.into(), records.into()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// How many records a finished full pull did not see, of how many; the brake compares them.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn count_unseen(
+    tx: &TenantTx,
+    connection: ConnectionId,
+    object: ObjectKind,
+    run: RunId,
+) -> Result<(i64, i64), StoreError> {
+    let row = tx
+        .row(
+            "SELECT count(*) FILTER (WHERE seen_in IS DISTINCT FROM $4) AS unseen, count(*) AS every
+             FROM source_record
+             WHERE tenant_id = $1 AND connection_id = $2 AND object = $3 AND state IN (0, 1, 2)",
+            [tx.owner(), connection.0.into(), object.code().into(), run.0.into()],
+        )
+        .await?;
+    row.map_or(Ok((0, 0)), |row| Ok((get(&row, "unseen")?, get(&row, "every")?)))
+}
+
+/// A piece of the records that a finished full pull did not see.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn unseen(
+    tx: &TenantTx,
+    connection: ConnectionId,
+    object: ObjectKind,
+    run: RunId,
+    limit: i64,
+) -> Result<Vec<String>, StoreError> {
+    let rows = tx
+        .rows(
+            "SELECT external_id FROM source_record
+             WHERE tenant_id = $1 AND connection_id = $2 AND object = $3 AND state IN (0, 1, 2)
+               AND seen_in IS DISTINCT FROM $4
+             ORDER BY id LIMIT $5",
+            [tx.owner(), connection.0.into(), object.code().into(), run.0.into(), limit.into()],
+        )
+        .await?;
+    rows.iter().map(|row| Ok(get(row, "external_id")?)).collect()
+}
+
+/// What is waiting to be read again: landed or flagged records, with what the system said.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// Id.
+    pub id: SourceRecordId,
+    /// The system's key.
+    pub external_id: String,
+    /// What the system said.
+    pub raw: Vec<u8>,
+    /// When the system last changed it.
+    pub changed_at: DateTime<Utc>,
+}
+
+/// A piece of the records with this state, after `after`, with their payloads: to read them again.
+///
+/// # Errors
+/// [`StoreError::Database`], [`StoreError::Seal`].
+pub async fn payloads(
+    tx: &TenantTx,
+    connection: ConnectionId,
+    object: ObjectKind,
+    only: Option<RecordState>,
+    after: Uuid,
+    limit: i64,
+) -> Result<Vec<Waiting>, StoreError> {
+    let states: Vec<i16> = match only {
+        Some(state) => vec![state.code()],
+        None => vec![0, 1, 2],
+    };
+    let rows = tx
+        .rows(
+            "SELECT id, external_id, payload, changed_at FROM source_record
+             WHERE tenant_id = $1 AND connection_id = $2 AND object = $3 AND state = ANY($4) AND id > $5
+             ORDER BY id LIMIT $6",
+            [tx.owner(), connection.0.into(), object.code().into(), states.into(), after.into(), limit.into()],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let id = SourceRecordId(get(row, "id")?);
+            Ok(Waiting {
+                id,
+                external_id: get(row, "external_id")?,
+                raw: tx.keys().open(place(PAYLOAD, &id), &get::<Vec<u8>>(row, "payload")?)?,
+                changed_at: get(row, "changed_at")?,
+            })
+        })
+        .collect()
+}
+
+/// What a system said of one record.
+///
+/// # Errors
+/// [`StoreError::Database`], [`StoreError::Seal`].
+pub async fn payload(tx: &TenantTx, id: SourceRecordId) -> Result<Option<Vec<u8>>, StoreError> {
+    let row =
+        tx.row("SELECT payload FROM source_record WHERE tenant_id = $1 AND id = $2", [tx.owner(), id.0.into()]).await?;
+    row.map(|row| tx.keys().open(place(PAYLOAD, &id), &get::<Vec<u8>>(&row, "payload")?)).transpose()
+}
+
+/// A Postgres array literal of simple words or numbers.
+fn array_text(items: impl Iterator<Item = String>) -> String {
+    format!("{{{}}}", items.collect::<Vec<_>>().join(","))
+}
