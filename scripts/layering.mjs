@@ -20,7 +20,7 @@ const ours = {
 // Crates that only some of ours may name in [dependencies]. `testkit` prepares databases, so it may too.
 const onlyIn = {
   "sea-orm": ["store", "testkit"],
-  "sea-orm-migration": ["migration"],
+  "sea-orm-migration": ["migration", "testkit"],
   sqlx: ["store", "testkit"],
   apalis: ["queue", "worker"],
   "apalis-redis": ["queue"],
@@ -105,20 +105,22 @@ const alsoCalled = {
   files: [],
 };
 const withoutAFolderYet = [
-  "fortellis", "reynolds", "dealerbuilt", "tekion", "salesforce", "elead", "vinsolutions", "dealersocket", "mailchimp",
+  "cdk", "fortellis", "reynolds", "dealerbuilt", "tekion", "salesforce", "elead", "vinsolutions", "dealersocket", "mailchimp",
   "klaviyo", "twilio", "callrail", "routeone", "docusign",
 ];
 const folders = readdirSync("crates/connectors/src", { withFileTypes: true }).filter((e) => e.isDirectory()).map((e) => e.name);
 const simulated = readdirSync("crates/simulators/src", { withFileTypes: true }).filter((e) => e.isDirectory()).map((e) => e.name);
 const vendors = new Map();
 for (const folder of new Set([...folders, ...simulated])) {
-  if (!/^(people|population|dealership|conformance)$/.test(folder)) {
+  if (!/^(bin|population|conformance)$/.test(folder)) {
     for (const name of alsoCalled[folder] ?? [folder.replaceAll("_", "")]) vendors.set(name, folder);
   }
 }
 for (const name of withoutAFolderYet) if (!vendors.has(name)) vendors.set(name, name);
-const names = new RegExp([...vendors.keys()].join("|"), "gi");
-const free = /^(e2e\/|crates\/testkit\/|crates\/connectors\/src\/registry\.rs$|crates\/simulators\/src\/server\.rs$)|\/(tests|benches)\/|\/tests?\.rs$/;
+// A short name (cdk, kbb) counts only as a word of its own; a long one inside an identifier too.
+const names = new RegExp([...vendors.keys()].map((n) => (n.length < 5 ? `(?<![a-z])${n}(?![a-z])` : n)).join("|"), "gi");
+// The generated population has people whose surnames are vendors' names.
+const free = /^(e2e\/|crates\/simulators\/src\/population\/|crates\/testkit\/|crates\/connectors\/src\/registry\.rs$|crates\/simulators\/src\/server\.rs$)|\/(tests|benches)\/|\/tests?\.rs$/;
 for (const path of sources.filter((p) => !free.test(p))) {
   const [, folder] = /^crates\/(?:connectors|simulators)\/src\/([^/]+)\//.exec(path) ?? [];
   const declares = /^crates\/(connectors|simulators)\/src\/lib\.rs$/.test(path);

@@ -47,13 +47,13 @@ impl Answer {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// The vendor's request id, by its usual names.
+    /// The vendor's request id: vendors call it `x-request-id`, `request-id`, `x-THEIRS-correlation-id`.
     #[must_use]
     pub fn request_id(&self) -> Option<String> {
-        ["x-request-id", "request-id", "x-hubspot-correlation-id", "x-correlation-id"]
-            .iter()
-            .find_map(|name| self.header(name))
-            .map(ToOwned::to_owned)
+        ["request-id", "correlation-id"].iter().find_map(|ending| {
+            let (_, value) = self.headers.iter().find(|(name, _)| name.as_str().ends_with(ending))?;
+            value.to_str().ok().map(ToOwned::to_owned)
+        })
     }
 
     /// The body as JSON.
