@@ -21,7 +21,7 @@ db() {
     psql)
       shift
       db_attach
-      exec "$(pg_bin)/psql" -X "$DATABASE_OWNER_URL" "$@"
+      exec "$(pg_bin)/psql" -X "$DATABASE_ADMIN_URL" "$@"
       ;;
     url)
       db_attach
@@ -41,5 +41,5 @@ db_attach() {
 }
 
 print_addresses() {
-  printf "export TEST_DATABASE_URL='%s'\nexport TEST_REDIS_URL='%s'\n" "$DATABASE_OWNER_URL" "$REDIS_URL"
+  printf "export TEST_DATABASE_URL='%s'\nexport TEST_REDIS_URL='%s'\n" "$DATABASE_ADMIN_URL" "$REDIS_URL"
 }

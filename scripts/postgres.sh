@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # A private Postgres on a free loopback port, never run as root.
 #
-# Roles: `driveline_owner` owns the schema and runs migrations; `driveline_app` is what server and worker sign in as
+# Roles: `driveline` owns the schema and runs migrations; `driveline_app` is what server and worker sign in as
 # (no ownership, no BYPASSRLS); `driveline_readonly` is for breaking glass. The last two are made by the migration.
 
 pg_stop_after="" # set where this script started Postgres and so stops it
@@ -113,25 +113,24 @@ pg_admin() { # psql as the superuser of the private Postgres
   PGOPTIONS="-c client_min_messages=warning" PGPASSWORD=$(secret POSTGRES_PASSWORD) "$(pg_bin)/psql" -X -q -v ON_ERROR_STOP=1 -U postgres "$@"
 }
 
-# The owner's role, which may make roles and (for tests) databases, and signal its own sessions.
+# The owner's role. It is no superuser, as on a hosted Postgres; it may make roles because the migration does.
 pg_owner() {
   local password
   password=$(secret OWNER_PASSWORD)
   pg_admin -d postgres <<SQL
 do \$\$ begin
-  if not exists (select from pg_roles where rolname = 'driveline_owner') then
-    create role driveline_owner login createrole createdb;
+  if not exists (select from pg_roles where rolname = 'driveline') then
+    create role driveline login createrole;
   end if;
 end \$\$;
-alter role driveline_owner password '$password';
-grant pg_signal_backend to driveline_owner;
+alter role driveline password '$password';
 SQL
 }
 
 pg_database() { # pg_database NAME [fresh]
   if [ "${2:-}" = fresh ]; then pg_admin -d postgres -c "drop database if exists \"$1\" with (force)" 2>/dev/null; fi
   if [ -z "$(pg_admin -d postgres -Atc "select 1 from pg_database where datname = '$1'")" ]; then
-    pg_admin -d postgres -c "create database \"$1\" owner driveline_owner"
+    pg_admin -d postgres -c "create database \"$1\" owner driveline"
   fi
 }
 
@@ -146,13 +145,15 @@ database_start() { # database_start durable|fast NAME [fresh]
       export DATABASE_OWNER_URL=$DATABASE_URL
       DATABASE_URL=$(printf '%s' "$DATABASE_URL" | sed -E "s#^(postgres(ql)?://)([^@/]*@)?#\1driveline_app:$DRIVELINE_APP_PASSWORD@#")
     fi
-    export DATABASE_URL
+    export DATABASE_URL DATABASE_ADMIN_URL="${DATABASE_ADMIN_URL:-$DATABASE_OWNER_URL}"
     return 0
   fi
   pg_start "$1"
   pg_owner
   pg_database "$2" "${3:-}"
   local server="127.0.0.1:$PGPORT"
-  export DATABASE_OWNER_URL="postgres://driveline_owner:$(secret OWNER_PASSWORD)@$server/$2"
+  export DATABASE_OWNER_URL="postgres://driveline:$(secret OWNER_PASSWORD)@$server/$2"
   export DATABASE_URL="postgres://driveline_app:$DRIVELINE_APP_PASSWORD@$server/$2"
+  # What tests and chaos use to make and drop databases, to tamper, and to end other sessions.
+  export DATABASE_ADMIN_URL="postgres://postgres:$(secret POSTGRES_PASSWORD)@$server/$2"
 }

@@ -6,7 +6,7 @@ start_test_services() {
   use_stack test
   database_start fast driveline_test
   redis_start
-  export TEST_DATABASE_URL=$DATABASE_OWNER_URL TEST_REDIS_URL=$REDIS_URL
+  export TEST_DATABASE_URL=$DATABASE_ADMIN_URL TEST_REDIS_URL=$REDIS_URL
 }
 
 run_tests() { # run_tests [nextest arguments]
