@@ -213,8 +213,7 @@ mod tests {
             .map(|_| Known { id: SourceRecordId::new(), golden: GoldenId::new(), record: record.clone() })
             .collect();
         let holders = HashMap::from([(1, known.iter().map(|k| k.id).collect())]);
-        let assigned =
-            assign(&Hierarchy, &[probe(&record, 1)], &known, &holders, &HashSet::new(), GoldenId::new);
+        let assigned = assign(&Hierarchy, &[probe(&record, 1)], &known, &holders, &HashSet::new(), GoldenId::new);
         assert!(matches!(assigned.assignments[0], Assignment::Joins { golden, .. } if golden == known[0].golden));
         assert_eq!(assigned.reviews.len(), 1);
     }
@@ -226,8 +225,7 @@ mod tests {
             .map(|_| Known { id: SourceRecordId::new(), golden: GoldenId::new(), record: record.clone() })
             .collect();
         let holders = HashMap::from([(1, known.iter().map(|k| k.id).collect())]);
-        let assigned =
-            assign(&Hierarchy, &[probe(&record, 1)], &known, &holders, &HashSet::new(), GoldenId::new);
+        let assigned = assign(&Hierarchy, &[probe(&record, 1)], &known, &holders, &HashSet::new(), GoldenId::new);
         assert!(matches!(assigned.assignments[0], Assignment::Starts(_)));
     }
 }

@@ -143,10 +143,7 @@ fn customers(left: &Record, right: &Record) -> Verdict {
     if differ(Field::BIRTH_DATE) || differ(Field::DRIVER_LICENCE) || differ(Field::NAME_SUFFIX) {
         return match names {
             (Names::Agree, Names::Agree) if !differ(Field::NAME_SUFFIX) && meets(left, right, &EMAILS, usable) => {
-                Verdict::Review {
-                    score: 0.6,
-                    reason: "Same name and e-mail, but another birth date or driver licence",
-                }
+                Verdict::Review { score: 0.6, reason: "Same name and e-mail, but another birth date or driver licence" }
             }
             _ => Verdict::Different,
         };
@@ -253,7 +250,12 @@ mod tests {
         let home = (Field::PHONE_HOME, "+14155550100");
         let zip = (Field::ZIP, "34110");
         let cases = [
-            ("spelling and nickname by e-mail", person("Bill", "Lee", &[mail]), person("William", "Lee", &[mail]), "same"),
+            (
+                "spelling and nickname by e-mail",
+                person("Bill", "Lee", &[mail]),
+                person("William", "Lee", &[mail]),
+                "same",
+            ),
             ("spouses share an e-mail", person("Ann", "Lee", &[mail]), person("Robert", "Lee", &[mail]), "different"),
             ("married since", person("Ann", "Lee", &[mail]), person("Ann", "Walker", &[mail]), "review"),
             ("one phone in two slots", person("Ann", "Lee", &[phone]), person("Ann", "Lee", &[home]), "same"),
@@ -276,7 +278,12 @@ mod tests {
                 person("Ann", "Lee", &[zip, (Field::STREET, "980 Ocean Blvd")]),
                 "different",
             ),
-            ("a desk's e-mail", person("Ann", "Lee", &[(Field::EMAIL, "sales@acme.com")]), person("Ann", "Lee", &[(Field::EMAIL, "sales@acme.com")]), "different"),
+            (
+                "a desk's e-mail",
+                person("Ann", "Lee", &[(Field::EMAIL, "sales@acme.com")]),
+                person("Ann", "Lee", &[(Field::EMAIL, "sales@acme.com")]),
+                "different",
+            ),
         ];
         for (case, left, right, wanted) in cases {
             assert_eq!(word(&Hierarchy.compare(&left, &right)), wanted, "{case}");

@@ -93,12 +93,7 @@ pub(crate) fn company(left: Option<&str>, right: Option<&str>) -> Names {
     compare(left.as_deref(), right.as_deref(), 0.93, |_, _| false)
 }
 
-fn compare(
-    left: Option<&str>,
-    right: Option<&str>,
-    alike_from: f64,
-    also: impl Fn(&str, &str) -> bool,
-) -> Names {
+fn compare(left: Option<&str>, right: Option<&str>, alike_from: f64, also: impl Fn(&str, &str) -> bool) -> Names {
     let (Some(left), Some(right)) = (left.map(name_key), right.map(name_key)) else { return Names::Unknown };
     if left.is_empty() || right.is_empty() {
         return Names::Unknown;

@@ -2,7 +2,7 @@
 
 use domain::TenantId;
 use migration::Migrator;
-use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
 use sea_orm_migration::MigratorTrait;
 use std::sync::Arc;
 use store::{Db, EnvKeys, TenantScope};
@@ -26,7 +26,10 @@ impl TestDb {
     pub async fn fresh() -> Self {
         let admin_url = std::env::var("TEST_DATABASE_URL")
             .expect("TEST_DATABASE_URL is not set: run the tests by `./dev test`, which starts a Postgres for them");
-        let admin = Database::connect(&admin_url).await.expect("Postgres at TEST_DATABASE_URL does not answer");
+        // One connection only: an advisory lock belongs to the session that took it.
+        let mut options = ConnectOptions::new(admin_url.clone());
+        options.max_connections(1);
+        let admin = Database::connect(options).await.expect("Postgres at TEST_DATABASE_URL does not answer");
         let template = template(&admin, &admin_url).await;
         let name = format!("t_{}", Uuid::now_v7().simple());
         // Two clones of one template at the same moment: Postgres refuses one, so they take turns.
