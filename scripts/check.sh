@@ -23,7 +23,7 @@ check() {
 
 check_scripts() {
   local file status=0
-  for file in dev .ci/run scripts/*.sh; do bash -n "$file" || status=1; done
+  for file in dev .ci/run scripts/*.sh docker/*.sh; do bash -n "$file" || status=1; done
   for file in scripts/*.mjs e2e/*.mjs e2e/journeys/*.mjs; do
     if [ -e "$file" ]; then node --check "$file" || status=1; fi
   done

@@ -11,6 +11,7 @@ db() {
       redis_start
       keep_running redis
       pg_stop_after=""
+      rm -f "$data/run/postgres.ours"
       print_addresses
       ;;
     stop)

@@ -86,12 +86,15 @@ pg_start() { # pg_start durable|fast
   fi
   if as_pg_user "$bin/pg_ctl" -D "$home/cluster" status >/dev/null 2>&1; then
     port=$(as_pg_user sed -n 4p "$home/cluster/postmaster.pid")
+    # Left by an earlier start that was killed: it is this one's to stop now.
+    if [ -e "$data/run/postgres.ours" ]; then pg_stop_after=$home; fi
   else
     port=$(kept_port postgres)
     pg_settings "$1" "$port" | as_pg_user tee "$home/cluster/driveline.conf" >/dev/null
     as_pg_user "$bin/pg_ctl" -D "$home/cluster" -l "$home/postgres.log" -w -t 60 start >"$data/log/pg_ctl.log" 2>&1 9>&- </dev/null ||
       fail "Postgres did not start. Its last words:" "$(as_pg_user tail -n 10 "$home/postgres.log")"
     pg_stop_after=$home
+    : >"$data/run/postgres.ours"
   fi
   export PGHOST=127.0.0.1 PGPORT=$port
 }
@@ -105,8 +108,9 @@ pg_home_of_running() {
 
 pg_stop() {
   [ -n "$pg_stop_after" ] || return 0
-  as_pg_user "$(pg_bin)/pg_ctl" -D "$pg_stop_after/cluster" -m fast -w -t 60 stop >/dev/null 2>&1 || true
+  as_pg_user "$(pg_bin)/pg_ctl" -D "$pg_stop_after/cluster" -m fast -w -t 60 stop >/dev/null 2>&1 9>&- || true
   pg_stop_after=""
+  rm -f "$data/run/postgres.ours"
 }
 
 pg_admin() { # psql as the superuser of the private Postgres

@@ -69,7 +69,7 @@ start_process() { # start_process NAME COMMAND...: in its own process group, its
   local name=$1 pid time
   shift
   : >"$data/log/$name.log"
-  setsid "$@" >>"$data/log/$name.log" 2>&1 </dev/null 9>&- &
+  NO_COLOR=1 setsid "$@" >>"$data/log/$name.log" 2>&1 </dev/null 9>&- &
   pid=$!
   time=$(start_time "$pid" || true)
   started+=("$name $pid $time")
@@ -160,7 +160,7 @@ wait_for_an_end() {
       read -r name pid time <<<"$entry"
       is_alive "$pid" "$time" || fail "$name has ended. Its last words:" "$(tail -n 20 "$data/log/$name.log")"
     done
-    sleep 1 &
+    sleep 1 9>&- &
     wait $! || return 0
   done
 }
