@@ -229,6 +229,8 @@ CREATE TABLE candidate (
     state text NOT NULL,
     decided_by uuid,
     decided_at timestamptz,
+    -- The source records that a merge moved, so that it can be undone to the letter.
+    moved uuid[] NOT NULL DEFAULT '{{}}',
     created_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (tenant_id, id),
     UNIQUE (tenant_id, left_golden, right_golden),

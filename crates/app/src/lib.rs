@@ -1,1 +1,3 @@
-//! app
+//! The use-cases: what server, web and worker all call.
+
+pub mod engine;

@@ -43,6 +43,9 @@ pub struct CandidateRow {
     pub decided_by: Option<Uuid>,
     /// When.
     pub decided_at: Option<DateTime<Utc>>,
+    /// The source records that the merge moved.
+    #[serde(skip)]
+    pub moved: Vec<Uuid>,
     /// When it was asked.
     pub created_at: DateTime<Utc>,
 }
@@ -135,16 +138,22 @@ pub async fn count_open(tx: &TenantTx) -> Result<i64, StoreError> {
     row.map_or(Ok(0), |row| Ok(get(&row, "many")?))
 }
 
-/// Notes a decision, or takes it back (`open`).
+/// Notes a decision with the source records it moved, or takes it back (`open`).
 ///
 /// # Errors
 /// [`StoreError::Database`].
-pub async fn decide(tx: &TenantTx, id: CandidateId, state: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
+pub async fn decide(
+    tx: &TenantTx,
+    id: CandidateId,
+    state: &str,
+    moved: Vec<Uuid>,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
     tx.run(
-        "UPDATE candidate SET state = $3, decided_by = CASE WHEN $3 = 'open' THEN NULL ELSE $4::uuid END,
+        "UPDATE candidate SET state = $3, moved = $6, decided_by = CASE WHEN $3 = 'open' THEN NULL ELSE $4::uuid END,
                 decided_at = CASE WHEN $3 = 'open' THEN NULL ELSE $5::timestamptz END
          WHERE tenant_id = $1 AND id = $2",
-        [tx.owner(), id.0.into(), state.into(), tx.scope().actor().id().into(), now.into()],
+        [tx.owner(), id.0.into(), state.into(), tx.scope().actor().id().into(), now.into(), moved.into()],
     )
     .await?;
     Ok(())
@@ -186,6 +195,7 @@ fn read(row: &QueryResult) -> Result<Option<CandidateRow>, StoreError> {
         state: get(row, "state")?,
         decided_by: get(row, "decided_by")?,
         decided_at: get(row, "decided_at")?,
+        moved: get(row, "moved")?,
         created_at: get(row, "created_at")?,
     }))
 }

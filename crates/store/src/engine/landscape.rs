@@ -278,3 +278,58 @@ pub async fn feed_published(
     .await?;
     Ok(())
 }
+
+/// Marks a connection as broken: it waits for a person, and nothing calls it meanwhile.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn break_connection(
+    tx: &TenantTx,
+    connection: ConnectionId,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    tx.run(
+        "UPDATE connection SET state = 'broken', state_reason = $3, updated_at = $4
+         WHERE tenant_id = $1 AND id = $2 AND state = 'active'",
+        [tx.owner(), connection.0.into(), reason.into(), now.into()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// A rooftop as feeds name it.
+#[derive(Clone, Debug)]
+pub struct RooftopPlan {
+    /// Id.
+    pub id: RooftopId,
+    /// Name.
+    pub name: String,
+    /// The group's short code for it.
+    pub code: String,
+    /// Postal address on one line.
+    pub address: String,
+}
+
+/// All rooftops of a tenant.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn rooftops(tx: &TenantTx) -> Result<Vec<RooftopPlan>, StoreError> {
+    let rows = tx
+        .rows("SELECT id, name, code, street, city, state, zip FROM rooftop WHERE tenant_id = $1", [tx.owner()])
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let line: [String; 4] = [get(row, "street")?, get(row, "city")?, get(row, "state")?, get(row, "zip")?];
+            let [street, city, state, zip] = &line;
+            let address = format!("{street}, {city}, {state} {zip}");
+            Ok(RooftopPlan {
+                id: RooftopId(get(row, "id")?),
+                name: get(row, "name")?,
+                code: get(row, "code")?,
+                address: address.trim_matches([',', ' ']).to_owned(),
+            })
+        })
+        .collect()
+}

@@ -483,3 +483,67 @@ pub async fn payload(tx: &TenantTx, id: SourceRecordId) -> Result<Option<Vec<u8>
 fn array_text(items: impl Iterator<Item = String>) -> String {
     format!("{{{}}}", items.collect::<Vec<_>>().join(","))
 }
+
+/// Takes records out of their entities: their system no longer has them. What they said is kept.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn mark_gone(tx: &TenantTx, ids: Vec<Uuid>) -> Result<(), StoreError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    tx.run(
+        "UPDATE source_record SET state = 3, lookup_keys = '{}' WHERE tenant_id = $1 AND id = ANY($2)",
+        [tx.owner(), ids.into()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// All records of an entity, gone ones included, by id.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn ids_of(tx: &TenantTx, golden: GoldenId) -> Result<Vec<Uuid>, StoreError> {
+    let rows = tx
+        .rows(
+            "SELECT id FROM source_record WHERE tenant_id = $1 AND golden_id = $2 ORDER BY id",
+            [tx.owner(), golden.0.into()],
+        )
+        .await?;
+    rows.iter().map(|row| Ok(get(row, "id")?)).collect()
+}
+
+/// Which connections tell of these entities.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn tellers(tx: &TenantTx, goldens: Vec<Uuid>) -> Result<Vec<(GoldenId, ConnectionId)>, StoreError> {
+    let rows = tx
+        .rows(
+            "SELECT DISTINCT golden_id, connection_id FROM source_record
+             WHERE tenant_id = $1 AND golden_id = ANY($2) AND state = 1 ORDER BY 1, 2",
+            [tx.owner(), goldens.into()],
+        )
+        .await?;
+    rows.iter().map(|row| Ok((GoldenId(get(row, "golden_id")?), ConnectionId(get(row, "connection_id")?)))).collect()
+}
+
+/// Where one record comes from: connection, object and the system's key.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn origin(
+    tx: &TenantTx,
+    id: SourceRecordId,
+) -> Result<Option<(ConnectionId, ObjectKind, String)>, StoreError> {
+    let row = tx
+        .row(
+            "SELECT connection_id, object, external_id FROM source_record WHERE tenant_id = $1 AND id = $2",
+            [tx.owner(), id.0.into()],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let Some(object) = ObjectKind::from_code(get(&row, "object")?) else { return Ok(None) };
+    Ok(Some((ConnectionId(get(&row, "connection_id")?), object, get(&row, "external_id")?)))
+}

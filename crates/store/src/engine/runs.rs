@@ -200,7 +200,7 @@ pub async fn page(
 /// [`StoreError::Database`].
 pub async fn start(tx: &TenantTx, id: RunId, now: DateTime<Utc>) -> Result<(), StoreError> {
     tx.run(
-        "UPDATE run SET state = 'running', started_at = coalesce(started_at, $3), progress_at = $3, message = ''
+        "UPDATE run SET state = 'running', started_at = coalesce(started_at, $3), message = ''
          WHERE tenant_id = $1 AND id = $2 AND state IN ('queued', 'waiting', 'running')",
         [tx.owner(), id.0.into(), now.into()],
     )
@@ -254,7 +254,7 @@ pub async fn advance(
 /// [`StoreError::Database`].
 pub async fn end(tx: &TenantTx, id: RunId, state: &str, message: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
     tx.run(
-        "UPDATE run SET state = $3, message = $4, progress_at = $5,
+        "UPDATE run SET state = $3, message = $4,
                 finished_at = CASE WHEN $3 IN ('waiting', 'running') THEN NULL ELSE $5 END
          WHERE tenant_id = $1 AND id = $2",
         [tx.owner(), id.0.into(), state.into(), message.into(), now.into()],
@@ -276,6 +276,19 @@ pub async fn latest(tx: &TenantTx) -> Result<Vec<RunRow>, StoreError> {
         )
         .await?;
     rows.iter().filter_map(|row| read(row).transpose()).collect()
+}
+
+/// Opens a held run again at another place.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn reopen(tx: &TenantTx, id: RunId, cursor: &Json) -> Result<u64, StoreError> {
+    tx.run(
+        "UPDATE run SET state = 'queued', cursor = $3::jsonb, message = '', finished_at = NULL
+         WHERE tenant_id = $1 AND id = $2 AND state = 'held'",
+        [tx.owner(), id.0.into(), cursor.clone().into()],
+    )
+    .await
 }
 
 /// Runs without progress since `since`: the watchdog starts them again.

@@ -429,3 +429,17 @@ pub async fn tally(tx: &TenantTx) -> Result<Vec<(ConnectionId, ObjectKind, Targe
     }
     Ok(tally)
 }
+
+/// Takes the withdrawal of an entity's targets back: it lives again.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn wanted_again(tx: &TenantTx, golden: GoldenId, now: DateTime<Utc>) -> Result<(), StoreError> {
+    tx.run(
+        "UPDATE target SET withdraw = false, state = 1, due_at = $3, delivered_hash = NULL, attempts = 0
+         WHERE tenant_id = $1 AND golden_id = $2 AND withdraw",
+        [tx.owner(), golden.0.into(), now.into()],
+    )
+    .await?;
+    Ok(())
+}

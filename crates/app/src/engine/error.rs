@@ -1,0 +1,27 @@
+//! What can go wrong in the engine.
+
+use connectors::ConnectorError;
+use store::StoreError;
+
+/// A failed piece of work.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The vendor.
+    #[error(transparent)]
+    Connector(#[from] ConnectorError),
+    /// The scope does not permit it.
+    #[error(transparent)]
+    NotPermitted(#[from] store::scope::NotPermitted),
+    /// There is no such thing in this tenant.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// It cannot be done now; the sentence says what to do.
+    #[error("{0}")]
+    NotNow(String),
+    /// A thread of ours was lost.
+    #[error("a piece of work was cut off")]
+    CutOff(#[from] tokio::task::JoinError),
+}

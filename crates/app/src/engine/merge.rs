@@ -1,0 +1,76 @@
+//! Joining two entities into one and taking them apart again, to the letter.
+
+use super::{Engine, EngineError};
+use chrono::{DateTime, Utc};
+use domain::{GoldenId, Lane, ObjectKind};
+use std::collections::BTreeSet;
+use store::TenantTx;
+use store::engine::goldens::{self, GoldenState};
+use store::engine::landscape::Landscape;
+use store::engine::{candidates, records, take_turn, targets};
+use uuid::Uuid;
+
+impl Engine {
+    /// Joins `from` into `to`: its records move, its targets are handed over, questions follow. Returns the moved records.
+    pub(crate) async fn merge(
+        &self,
+        tx: &TenantTx,
+        object: ObjectKind,
+        from: GoldenId,
+        to: GoldenId,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Uuid>, EngineError> {
+        take_turn(tx, object).await?;
+        let moved = records::ids_of(tx, from).await?;
+        records::move_to(tx, moved.clone(), to).await?;
+        let mut row = goldens::by_ids(tx, vec![from.0]).await?.pop().ok_or(EngineError::NotFound("record"))?;
+        row.state = GoldenState::Merged;
+        row.merged_into = Some(to);
+        row.version += 1;
+        row.updated_at = now;
+        goldens::write(tx, &[row]).await?;
+        candidates::follow_merge(tx, from, to).await?;
+        for connection in targets::hand_over(tx, from, to, now).await? {
+            self.ask_to_deliver(tx, connection, Lane::Lead).await?;
+        }
+        self.settle_again(tx, object, [to].into()).await?;
+        Ok(moved)
+    }
+
+    /// Takes a merge back: the moved records return to the entity they came from.
+    pub(crate) async fn unmerge(
+        &self,
+        tx: &TenantTx,
+        object: ObjectKind,
+        from: GoldenId,
+        to: GoldenId,
+        moved: Vec<Uuid>,
+        now: DateTime<Utc>,
+    ) -> Result<(), EngineError> {
+        take_turn(tx, object).await?;
+        records::move_to(tx, moved, from).await?;
+        let mut row = goldens::by_ids(tx, vec![from.0]).await?.pop().ok_or(EngineError::NotFound("record"))?;
+        row.state = GoldenState::Live;
+        row.merged_into = None;
+        row.version += 1;
+        row.updated_at = now;
+        goldens::write(tx, &[row]).await?;
+        targets::wanted_again(tx, from, now).await?;
+        self.settle_again(tx, object, [from, to].into()).await
+    }
+
+    /// Decides these entities anew from their records, and plans what follows.
+    pub(crate) async fn settle_again(
+        &self,
+        tx: &TenantTx,
+        object: ObjectKind,
+        entities: BTreeSet<GoldenId>,
+    ) -> Result<(), EngineError> {
+        let landscape = Landscape::load(tx).await?;
+        let Some(any) = landscape.connections.values().next() else { return Ok(()) };
+        let origin = self.on_its_own(&landscape, any, Lane::Lead);
+        let touched = self.load(tx, &entities).await?;
+        self.agree_and_plan(tx, &origin, object, touched).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,57 @@
+//! The sync engine: land, map, check, identify, agree, plan, deliver.
+//!
+//! A page of records goes through the first six steps in one transaction, together with the cursor that follows it:
+//! after a crash either all of it happened or none. Vendors are called between transactions, never inside one.
+
+pub mod candidates;
+mod deliver;
+mod error;
+pub mod failures;
+mod handler;
+mod inbox;
+mod ingest;
+mod merge;
+mod plan;
+mod prepare;
+mod publish;
+mod pull;
+mod reprocess;
+pub mod syncs;
+
+pub use error::EngineError;
+pub use handler::EngineHandler;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use connectors::{Access, Connector};
+use domain::ConnectionId;
+use std::sync::Arc;
+use store::{Db, TenantScope};
+
+/// Opens a connection's credentials for as long as one piece of work takes.
+#[async_trait]
+pub trait OpenAccess: Send + Sync {
+    /// What a connector needs to act for this connection; `None` where the connection is not this tenant's.
+    async fn open(&self, scope: &TenantScope, connection: ConnectionId) -> Result<Option<Access>, EngineError>;
+}
+
+/// What the engine works with.
+#[derive(Clone)]
+pub struct Engine {
+    /// Postgres.
+    pub db: Db,
+    /// Credentials.
+    pub access: Arc<dyn OpenAccess>,
+    /// The registry of connectors.
+    pub connector: fn(&str) -> Option<&'static dyn Connector>,
+    /// The clock.
+    pub now: fn() -> DateTime<Utc>,
+}
+
+impl Engine {
+    /// An engine over the registry of all connectors and the system's clock.
+    #[must_use]
+    pub fn new(db: Db, access: Arc<dyn OpenAccess>) -> Self {
+        Self { db, access, connector: connectors::connector, now: Utc::now }
+    }
+}
