@@ -117,34 +117,82 @@ pub async fn meet(
         Ok(request.into_response(response).map_into_boxed_body().map_into_left_body())
     };
     match fault {
-        Some(Fault::Unauthorized) => answer(request, HttpResponse::Unauthorized().finish()),
-        Some(Fault::Broken) => answer(request, HttpResponse::InternalServerError().finish()),
-        Some(Fault::TooMany { retry_after_s }) => {
-            let mut response = HttpResponse::TooManyRequests();
-            if let Some(seconds) = retry_after_s {
-                response.insert_header(("Retry-After", seconds.to_string()));
-            }
-            answer(request, response.finish())
-        }
+        Some(fault @ (Fault::Unauthorized | Fault::Broken | Fault::TooMany { .. })) => match fault.instead() {
+            Some(response) => answer(request, response),
+            None => Ok(next.call(request).await?.map_into_boxed_body().map_into_right_body()),
+        },
         Some(Fault::Slow { delay_ms }) => {
             tokio::time::sleep(Duration::from_millis(delay_ms)).await;
             Ok(next.call(request).await?.map_into_boxed_body().map_into_right_body())
         }
         Some(Fault::Cut) => {
             let done = next.call(request).await?;
-            // A body that promises more than it holds: the connection is closed in its middle.
-            let cut = HttpResponse::build(done.status()).no_chunking(1_000_000).streaming(futures_once());
-            Ok(done.into_response(cut).map_into_boxed_body().map_into_left_body())
+            let response = cut(done.status());
+            Ok(done.into_response(response).map_into_boxed_body().map_into_left_body())
         }
         Some(Fault::Unreadable) => {
             let done = next.call(request).await?;
-            let body = HttpResponse::Ok().content_type("text/plain").body("]]>\u{fffd} maintenance {");
-            Ok(done.into_response(body).map_into_boxed_body().map_into_left_body())
+            Ok(done.into_response(unreadable()).map_into_boxed_body().map_into_left_body())
         }
         Some(Fault::SamePage | Fault::Drift) | None => {
             Ok(next.call(request).await?.map_into_boxed_body().map_into_right_body())
         }
     }
+}
+
+impl Fault {
+    /// The answer that comes instead of doing what was asked, for faults of that kind.
+    fn instead(&self) -> Option<HttpResponse> {
+        match self {
+            Self::Unauthorized => Some(HttpResponse::Unauthorized().finish()),
+            Self::Broken => Some(HttpResponse::InternalServerError().finish()),
+            Self::TooMany { retry_after_s } => {
+                let mut response = HttpResponse::TooManyRequests();
+                if let Some(seconds) = retry_after_s {
+                    response.insert_header(("Retry-After", seconds.to_string()));
+                }
+                Some(response.finish())
+            }
+            Self::Cut | Self::Unreadable | Self::Slow { .. } | Self::SamePage | Self::Drift => None,
+        }
+    }
+}
+
+/// The same faults for a vendor whose operations share one path: `path` names the operation.
+pub(crate) async fn meet_operation<F>(faults: &Faults, vendor: &str, path: &str, work: F) -> HttpResponse
+where
+    F: Future<Output = HttpResponse>,
+{
+    let fault = faults.take(vendor, path, |f| !matches!(f, Fault::SamePage | Fault::Drift));
+    if let Some(response) = fault.as_ref().and_then(Fault::instead) {
+        return response;
+    }
+    if let Some(Fault::Slow { delay_ms }) = fault {
+        tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+    }
+    let done = work.await;
+    match fault {
+        Some(Fault::Cut) => cut(done.status()),
+        Some(Fault::Unreadable) => unreadable(),
+        Some(
+            Fault::Unauthorized
+            | Fault::Broken
+            | Fault::TooMany { .. }
+            | Fault::Slow { .. }
+            | Fault::SamePage
+            | Fault::Drift,
+        )
+        | None => done,
+    }
+}
+
+/// A body that promises more than it holds: the connection is closed in its middle.
+fn cut(status: actix_web::http::StatusCode) -> HttpResponse {
+    HttpResponse::build(status).no_chunking(1_000_000).streaming(futures_once())
+}
+
+fn unreadable() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/plain").body("]]>\u{fffd} maintenance {")
 }
 
 fn futures_once() -> impl futures::Stream<Item = Result<web::Bytes, std::io::Error>> {

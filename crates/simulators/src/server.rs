@@ -1,7 +1,7 @@
 //! The server of all simulators.
 
 use crate::faults::{Faults, Planned, meet};
-use crate::{Simulator, hubspot};
+use crate::{Simulator, hubspot, opentrack};
 use actix_web::{App, HttpResponse, HttpServer, middleware, web};
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 /// All simulators, by vendor. Adding one is its folder and one line here.
 #[must_use]
 pub fn all(faults: &Faults) -> Vec<Arc<dyn Simulator>> {
-    vec![Arc::new(hubspot::HubSpot::new(faults))]
+    vec![Arc::new(hubspot::HubSpot::new(faults)), Arc::new(opentrack::OpenTrack::new(faults))]
 }
 
 /// Serves simulators on a listener until the returned server is stopped.

@@ -103,13 +103,12 @@ impl Clusters<'_> {
             let age = if place < 2 { self.dice.within(24, 84) } else { self.dice.within(18, 26) };
             let mut person = self.individual(&surname, woman, age, &home);
             let named_after = cluster.people.first().map(|father: &Person| father.first_name.clone());
-            if place == 2 && !woman && self.dice.hits(300) {
-                if let (Some(name), Some(father)) = (named_after, cluster.people.first_mut()) {
-                    person.first_name = name;
-                    person.suffix = "Jr".to_owned();
-                    father.suffix = "Sr".to_owned();
-                    person.email = person.email.map(|_| self.email(&person.first_name, &person.last_name));
-                }
+            let namesake = place == 2 && !woman && self.dice.hits(300);
+            if let (true, Some(name), Some(father)) = (namesake, named_after, cluster.people.first_mut()) {
+                person.first_name = name;
+                person.suffix = "Jr".to_owned();
+                father.suffix = "Sr".to_owned();
+                person.email = person.email.map(|_| self.email(&person.first_name, &person.last_name));
             }
             if place == 1 && self.dice.hits(60) {
                 // A couple with two surnames.
