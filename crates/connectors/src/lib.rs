@@ -8,6 +8,7 @@ pub mod access;
 pub mod connector;
 pub mod error;
 pub mod hubspot;
+pub mod opentrack;
 pub mod registry;
 pub mod vendor_http;
 pub mod xml;

@@ -2,8 +2,9 @@
 
 use crate::connector::Connector;
 use crate::hubspot::HubSpot;
+use crate::opentrack::OpenTrack;
 
-static CONNECTORS: &[&dyn Connector] = &[&HubSpot];
+static CONNECTORS: &[&dyn Connector] = &[&HubSpot, &OpenTrack];
 
 /// All connectors, in the order of the catalogue.
 #[must_use]
