@@ -57,6 +57,35 @@ impl TestDb {
         Database::connect(with_database(&self.admin_url, &self.name)).await.expect("connecting as the owner")
     }
 
+    /// Every row of every table as text, bytes as the characters they are: for searching what lies in clear.
+    pub async fn dump(&self) -> String {
+        let owner = self.owner().await;
+        let statement = |sql: String| sea_orm::Statement::from_string(sea_orm::DatabaseBackend::Postgres, sql);
+        let session = owner.begin().await.expect("a session");
+        session.execute_unprepared("SET LOCAL bytea_output = 'escape'").await.expect("a setting");
+        let tables = session
+            .query_all_raw(statement(
+                "SELECT c.relname::text AS name FROM pg_class c
+                 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'"
+                    .to_owned(),
+            ))
+            .await
+            .expect("the list of tables");
+        let mut dump = String::new();
+        for table in tables {
+            let name: String = table.try_get("", "name").expect("a name");
+            let rows = session
+                .query_all_raw(statement(format!("SELECT t::text AS row FROM {name} t")))
+                .await
+                .expect("the rows");
+            for row in rows {
+                dump.push_str(&row.try_get::<String>("", "row").expect("a row"));
+                dump.push('\n');
+            }
+        }
+        dump
+    }
+
     /// A new tenant, in the scope in which Driveline works for it.
     pub async fn tenant(&self, name: &str) -> TenantScope {
         let tx = self.db.platform().await.expect("a platform transaction");

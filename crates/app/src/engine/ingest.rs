@@ -92,7 +92,7 @@ impl Engine {
         write_records(tx, origin, object, &fresh, &assignments, seen_in).await?;
         write_failures(tx, origin, object, &fresh).await?;
 
-        let touched = self.touched(tx, origin, object, &fresh, &assignments).await?;
+        let touched = self.touched(tx, origin, &fresh, &assignments).await?;
         counts.planned += self.agree_and_plan(tx, origin, object, touched).await?;
         candidates::ask(tx, object, &questions, origin.now).await?;
         Ok(counts)
@@ -101,7 +101,6 @@ impl Engine {
     /// The entities that a page touched, with all their members.
     async fn touched(
         &self,
-        tx: &TenantTx,
         origin: &Origin<'_>,
         _: ObjectKind,
         fresh: &[Fresh],
