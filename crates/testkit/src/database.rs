@@ -2,7 +2,7 @@
 
 use domain::TenantId;
 use migration::Migrator;
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, TransactionTrait};
 use sea_orm_migration::MigratorTrait;
 use std::sync::Arc;
 use store::{Db, EnvKeys, TenantScope};
