@@ -11,6 +11,7 @@ mod m001_tenancy;
 mod m002_identity;
 mod m003_engine;
 mod m004_jobs;
+mod m005_mail;
 pub mod tenant_table;
 
 /// All migrations in order.
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m002_identity::Migration),
             Box::new(m003_engine::Migration),
             Box::new(m004_jobs::Migration),
+            Box::new(m005_mail::Migration),
         ]
     }
 }

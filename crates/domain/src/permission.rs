@@ -43,11 +43,13 @@ pub enum Permission {
     ReadAudit,
     /// Take records out in bulk.
     Export,
+    /// Make and unmake owners. Held by owners alone.
+    ManageOwners,
 }
 
 impl Permission {
     /// All permissions.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ReadRecords,
         Self::ReadOperations,
         Self::Review,
@@ -58,6 +60,7 @@ impl Permission {
         Self::ManageKeys,
         Self::ReadAudit,
         Self::Export,
+        Self::ManageOwners,
     ];
 
     /// The name as a scope of an API key.
@@ -74,6 +77,7 @@ impl Permission {
             Self::ManageKeys => "manage_keys",
             Self::ReadAudit => "read_audit",
             Self::Export => "export",
+            Self::ManageOwners => "manage_owners",
         }
     }
 }
@@ -117,6 +121,7 @@ impl Role {
             Permission::ManageRooftops | Permission::ManagePeople | Permission::ManageKeys | Permission::ReadAudit => {
                 Self::GroupAdmin
             }
+            Permission::ManageOwners => Self::Owner,
         };
         self as u8 >= least as u8
     }

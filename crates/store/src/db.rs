@@ -74,6 +74,26 @@ impl Db {
         Ok(PlatformTx { tx, keys })
     }
 
+    /// Turns a platform transaction into a tenant's: for changes that belong to both, such as a new group and the
+    /// first entry of its audit trail.
+    ///
+    /// # Errors
+    /// Where the tenant has no keys or Postgres is not reachable.
+    pub async fn enter(&self, platform: PlatformTx, scope: &TenantScope) -> Result<TenantTx, StoreError> {
+        let owner = scope.tenant().0;
+        let keys = match self.keyring.known(owner) {
+            Some(keys) => keys,
+            // A group made in this very transaction: its keys are seen from inside only.
+            None => self
+                .read_keys(&platform.tx, owner)
+                .await?
+                .ok_or_else(|| StoreError::MasterKey("the tenant has no data key".to_owned()))?,
+        };
+        let tx = platform.tx;
+        tx.execute_unprepared(&format!("SET LOCAL ROLE NONE; SET LOCAL app.tenant_id = '{owner}'")).await?;
+        Ok(TenantTx { tx, scope: scope.clone(), keys })
+    }
+
     async fn begin_platform(&self) -> Result<sea_orm::DatabaseTransaction, StoreError> {
         let tx = self.pool.begin().await?;
         tx.execute_unprepared("SET LOCAL ROLE driveline_platform").await?;
@@ -97,13 +117,25 @@ impl Db {
     /// Where they cannot be loaded or unwrapped.
     pub async fn load_keys(&self, owner: Uuid) -> Result<Option<Arc<TenantKeys>>, StoreError> {
         let tx = self.begin_platform().await?;
+        let keys = self.read_keys(&tx, owner).await?;
+        tx.commit().await?;
+        if let Some(keys) = &keys {
+            self.keyring.remember(Arc::clone(keys));
+        }
+        Ok(keys)
+    }
+
+    async fn read_keys(
+        &self,
+        tx: &sea_orm::DatabaseTransaction,
+        owner: Uuid,
+    ) -> Result<Option<Arc<TenantKeys>>, StoreError> {
         let statement = sea_orm::Statement::from_sql_and_values(
             sea_orm::DatabaseBackend::Postgres,
             "SELECT purpose, version, wrapped FROM data_key WHERE owner = $1 ORDER BY version",
             [owner.into()],
         );
         let rows = tx.query_all_raw(statement).await?;
-        tx.commit().await?;
         let mut seals: Vec<(u32, Zeroizing<[u8; 32]>)> = Vec::new();
         let mut index = None;
         for row in rows {
@@ -115,9 +147,7 @@ impl Db {
             }
         }
         let Some(index) = index else { return Ok(None) };
-        let keys = Arc::new(TenantKeys::new(owner, &seals, &index)?);
-        self.keyring.remember(Arc::clone(&keys));
-        Ok(Some(keys))
+        Ok(Some(Arc::new(TenantKeys::new(owner, &seals, &index)?)))
     }
 
     async fn load_platform_keys(&self) -> Result<Arc<TenantKeys>, StoreError> {

@@ -3,18 +3,28 @@
 //! Nothing here can be reached without a [`TenantTx`] (one tenant, its row-level security set, its keys at hand) or a
 //! [`PlatformTx`] (the few questions that come before a tenant is known).
 
+pub mod api_keys;
+pub mod attempts;
 pub mod audit;
 pub mod db;
 pub mod engine;
 pub mod error;
+pub mod idempotency;
 pub mod jobs;
+pub mod mail_links;
+pub mod mails;
+pub mod memberships;
+pub mod people;
+pub mod rooftops;
 pub mod scope;
 pub mod seal;
+pub mod sessions;
 pub mod sql;
+pub mod tenants;
 pub mod tx;
 
 pub use db::Db;
 pub use error::StoreError;
-pub use scope::{Actor, Grants, TenantScope};
+pub use scope::{Actor, Grants, NotPermitted, TenantScope};
 pub use seal::{EnvKeys, KeyProvider, Keyring, Place, Sealed, TenantKeys};
 pub use tx::{PlatformTx, TenantTx};

@@ -147,6 +147,7 @@ fn schema_version() -> String {
         include_str!("../../../migration/src/m002_identity.rs"),
         include_str!("../../../migration/src/m003_engine.rs"),
         include_str!("../../../migration/src/m004_jobs.rs"),
+        include_str!("../../../migration/src/m005_mail.rs"),
         include_str!("../../../migration/src/tenant_table.rs"),
     );
     let sum = text

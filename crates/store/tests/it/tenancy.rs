@@ -5,7 +5,7 @@ use store::sql::get;
 use testkit::TestDb;
 
 /// Tables without a tenant: asked before one is known, reachable only as the platform role.
-const PLATFORM_ONLY: [&str; 5] = ["data_key", "mail_link", "person", "session", "sign_in_attempt"];
+const PLATFORM_ONLY: [&str; 6] = ["data_key", "mail", "mail_link", "person", "session", "sign_in_attempt"];
 /// Tenant tables that the platform role sees as well, because they answer "whose is this?".
 const OPEN_TO_PLATFORM: [&str; 6] = ["api_key", "ingress", "job", "membership", "schedule", "tenant"];
 

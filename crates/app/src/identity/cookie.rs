@@ -1,0 +1,43 @@
+//! Cookies: their names, and the header lines that set and clear them.
+//!
+//! Over TLS they carry the `__Host-` prefix, so that no neighbouring host can set them; a demo on loopback has no TLS.
+
+use crate::config::WebConfig;
+use crate::identity::NewSession;
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// Name of the cookie that holds the session's token.
+#[must_use]
+pub fn session_cookie(config: &WebConfig) -> &'static str {
+    if config.is_secure() { "__Host-driveline" } else { "driveline" }
+}
+
+/// Name of the cookie by which a browser is known that has signed in before.
+#[must_use]
+pub fn device_cookie(config: &WebConfig) -> &'static str {
+    if config.is_secure() { "__Host-driveline-device" } else { "driveline-device" }
+}
+
+/// How long a browser is known.
+const DEVICE_KNOWN_FOR: TimeDelta = TimeDelta::days(400);
+
+/// `Set-Cookie` lines after signing in.
+#[must_use]
+pub fn signed_in(config: &WebConfig, session: &NewSession, now: DateTime<Utc>) -> [String; 2] {
+    [
+        line(config, session_cookie(config), &session.token, session.expires_at - now),
+        line(config, device_cookie(config), &session.device, DEVICE_KNOWN_FOR),
+    ]
+}
+
+/// `Set-Cookie` line after signing out. The browser stays known.
+#[must_use]
+pub fn signed_out(config: &WebConfig) -> String {
+    line(config, session_cookie(config), "", TimeDelta::zero())
+}
+
+fn line(config: &WebConfig, name: &str, value: &str, age: TimeDelta) -> String {
+    let secure = if config.is_secure() { "; Secure" } else { "" };
+    let seconds = age.num_seconds().max(0);
+    format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}")
+}

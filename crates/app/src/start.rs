@@ -1,0 +1,107 @@
+//! The application: what every use-case works with, made once per process.
+
+use crate::clock::Clock;
+use crate::config::AppConfig;
+use crate::identity::password::Hasher;
+use crate::mail::{Mailer, MailerError};
+use chrono::{DateTime, Utc};
+use connectors::vendor_http::VendorHttp;
+use connectors::{Quota, RateBudget, Unlimited};
+use domain::ConnectionId;
+use secrecy::ExposeSecret;
+use std::sync::Arc;
+use store::{Db, EnvKeys, StoreError};
+
+/// Makes the rate budget of a connection from its vendor's quota.
+pub type BudgetOf = dyn Fn(ConnectionId, Quota) -> Arc<dyn RateBudget> + Send + Sync;
+
+/// The application. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    db: Db,
+    config: AppConfig,
+    clock: Clock,
+    mailer: Mailer,
+    hasher: Hasher,
+    http: reqwest::Client,
+    budget_of: Arc<BudgetOf>,
+}
+
+/// Why the application did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database or the master key.
+    #[error("starting with the database")]
+    Store(#[from] StoreError),
+    /// The HTTP client.
+    #[error("setting up TLS for calls to vendors")]
+    Http(#[from] reqwest::Error),
+    /// The mail server's address.
+    #[error("setting up mail")]
+    Mail(#[from] MailerError),
+}
+
+impl App {
+    /// Starts with the machine's clock.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(config: AppConfig) -> Result<Self, StartError> {
+        let keys = EnvKeys::parse(&config.sealing.master_key)?;
+        let db = Db::connect(config.database.url.expose_secret(), config.database.connections_max, Arc::new(keys)).await?;
+        Self::assemble(db, config, Clock::system(), Arc::new(|_, _| Arc::new(Unlimited)))
+    }
+
+    /// Puts an application together from its parts, as tests do.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub fn assemble(db: Db, config: AppConfig, clock: Clock, budget_of: Arc<BudgetOf>) -> Result<Self, StartError> {
+        let mailer = Mailer::new(&config.mail)?;
+        let http = VendorHttp::pool(config.vendors.allow_private_hosts)?;
+        let inner = Inner { db, config, clock, mailer, hasher: Hasher::new(), http, budget_of };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn db(&self) -> &Db {
+        &self.inner.db
+    }
+
+    /// What was read from the environment.
+    #[must_use]
+    pub fn config(&self) -> &AppConfig {
+        &self.inner.config
+    }
+
+    /// Now.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        self.inner.clock.now()
+    }
+
+    /// Whether the database answers: the server and its workers can do nothing without it.
+    ///
+    /// # Errors
+    /// Where it does not.
+    pub async fn is_ready(&self) -> Result<(), StoreError> {
+        self.inner.db.ping().await
+    }
+
+    pub(crate) fn mailer(&self) -> &Mailer {
+        &self.inner.mailer
+    }
+
+    pub(crate) fn hasher(&self) -> &Hasher {
+        &self.inner.hasher
+    }
+
+    pub(crate) fn http(&self, connection: ConnectionId, quota: Quota) -> VendorHttp {
+        VendorHttp::new(self.inner.http.clone(), (self.inner.budget_of)(connection, quota))
+    }
+}

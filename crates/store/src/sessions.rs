@@ -1,0 +1,179 @@
+//! Sessions: kept here and nowhere else, found by the hash of their token, revocable at once.
+
+use crate::error::StoreError;
+use crate::memberships::{self, Membership};
+use crate::sql::{get, id, optional_id};
+use crate::tx::PlatformTx;
+use chrono::{DateTime, Utc};
+use domain::{SessionId, TenantId, UserId};
+use sea_orm::QueryResult;
+
+/// A signed-in browser.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Id.
+    pub id: SessionId,
+    /// Whose.
+    pub person: UserId,
+    /// The group they look at.
+    pub tenant: Option<TenantId>,
+    /// Sent back with each form.
+    pub csrf_token: String,
+    /// What the browser calls itself.
+    pub user_agent: String,
+    /// Since when.
+    pub created_at: DateTime<Utc>,
+    /// Last used, to the minute.
+    pub seen_at: DateTime<Utc>,
+    /// Ends by itself.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// What a new session starts with.
+#[derive(Clone, Debug)]
+pub struct NewSession<'a> {
+    /// SHA-256 of the token that only the browser knows.
+    pub token_hash: &'a [u8],
+    /// Whose.
+    pub person: UserId,
+    /// The group they look at first.
+    pub tenant: Option<TenantId>,
+    /// Sent back with each form.
+    pub csrf_token: &'a str,
+    /// What the browser calls itself.
+    pub user_agent: &'a str,
+    /// Now.
+    pub now: DateTime<Utc>,
+    /// Ends by itself.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Starts a session.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn insert(tx: &PlatformTx, new: &NewSession<'_>) -> Result<SessionId, StoreError> {
+    let session = SessionId::new();
+    tx.run(
+        "INSERT INTO session (id, token_hash, person_id, tenant_id, csrf_token, user_agent, created_at, seen_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8)",
+        [
+            session.0.into(),
+            new.token_hash.to_vec().into(),
+            new.person.0.into(),
+            new.tenant.map(|tenant| tenant.0).into(),
+            new.csrf_token.into(),
+            new.user_agent.into(),
+            new.now.into(),
+            new.expires_at.into(),
+        ],
+    )
+    .await?;
+    Ok(session)
+}
+
+/// The live session of a token, with its person's roles in the group it looks at.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn by_token(
+    tx: &PlatformTx,
+    token_hash: &[u8],
+    now: DateTime<Utc>,
+    seen_after: DateTime<Utc>,
+) -> Result<Option<(Session, Vec<Membership>)>, StoreError> {
+    let row = tx
+        .row(
+            "SELECT * FROM session WHERE token_hash = $1 AND revoked_at IS NULL AND expires_at > $2 AND seen_at > $3",
+            [token_hash.to_vec().into(), now.into(), seen_after.into()],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let session = read(&row)?;
+    let memberships = match session.tenant {
+        Some(tenant) => memberships::of_person_in(tx, session.person, tenant).await?,
+        None => Vec::new(),
+    };
+    Ok(Some((session, memberships)))
+}
+
+/// Notes that a session was used.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn touch(tx: &PlatformTx, session: SessionId, now: DateTime<Utc>) -> Result<(), StoreError> {
+    tx.run("UPDATE session SET seen_at = $2 WHERE id = $1", [session.0.into(), now.into()]).await?;
+    Ok(())
+}
+
+/// A person's live sessions, newest first.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn of_person(tx: &PlatformTx, person: UserId, now: DateTime<Utc>) -> Result<Vec<Session>, StoreError> {
+    let rows = tx
+        .rows(
+            "SELECT * FROM session WHERE person_id = $1 AND revoked_at IS NULL AND expires_at > $2 ORDER BY id DESC",
+            [person.0.into(), now.into()],
+        )
+        .await?;
+    rows.iter().map(read).collect()
+}
+
+/// Ends one session of a person; `false` where they have no such session.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn revoke(
+    tx: &PlatformTx,
+    person: UserId,
+    session: SessionId,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let ended = tx
+        .run(
+            "UPDATE session SET revoked_at = $3 WHERE id = $2 AND person_id = $1 AND revoked_at IS NULL",
+            [person.0.into(), session.0.into(), now.into()],
+        )
+        .await?;
+    Ok(ended == 1)
+}
+
+/// Ends all sessions of a person but one.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn revoke_others(
+    tx: &PlatformTx,
+    person: UserId,
+    keep: Option<SessionId>,
+    now: DateTime<Utc>,
+) -> Result<u64, StoreError> {
+    tx.run(
+        "UPDATE session SET revoked_at = $3 WHERE person_id = $1 AND revoked_at IS NULL AND ($2::uuid IS NULL OR id <> $2)",
+        [person.0.into(), keep.map(|session| session.0).into(), now.into()],
+    )
+    .await
+}
+
+/// Makes a session look at another group.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn set_tenant(tx: &PlatformTx, session: SessionId, tenant: TenantId) -> Result<(), StoreError> {
+    tx.run("UPDATE session SET tenant_id = $2 WHERE id = $1", [session.0.into(), tenant.0.into()]).await?;
+    Ok(())
+}
+
+fn read(row: &QueryResult) -> Result<Session, StoreError> {
+    Ok(Session {
+        id: id(row, "id")?,
+        person: id(row, "person_id")?,
+        tenant: optional_id(row, "tenant_id")?,
+        csrf_token: get(row, "csrf_token")?,
+        user_agent: get(row, "user_agent")?,
+        created_at: get(row, "created_at")?,
+        seen_at: get(row, "seen_at")?,
+        expires_at: get(row, "expires_at")?,
+    })
+}
