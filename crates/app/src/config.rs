@@ -196,7 +196,8 @@ impl AppConfig {
             Some(text) if text == "mailbox" => MailWay::Mailbox,
             Some(text) if text.starts_with("smtp://") || text.starts_with("smtps://") => MailWay::Smtp(text.into()),
             Some(_) | None => {
-                read.errors.push("DRIVELINE_MAIL is not set: smtp://user:password@host, or mailbox for a demo".to_owned());
+                read.errors
+                    .push("DRIVELINE_MAIL is not set: smtp://user:password@host, or mailbox for a demo".to_owned());
                 MailWay::Mailbox
             }
         };

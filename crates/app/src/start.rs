@@ -6,14 +6,39 @@ use crate::identity::password::Hasher;
 use crate::mail::{Mailer, MailerError};
 use chrono::{DateTime, Utc};
 use connectors::vendor_http::VendorHttp;
-use connectors::{Quota, RateBudget, Unlimited};
-use domain::ConnectionId;
+use connectors::{Quota, RateBudget};
+use domain::{ConnectionId, TenantId};
+use queue::Budgets;
 use secrecy::ExposeSecret;
+use std::error::Error as StdError;
 use std::sync::Arc;
+use std::time::Duration;
 use store::{Db, EnvKeys, StoreError};
 
 /// Makes the rate budget of a connection from its vendor's quota.
-pub type BudgetOf = dyn Fn(ConnectionId, Quota) -> Arc<dyn RateBudget> + Send + Sync;
+pub type BudgetOf = dyn Fn(TenantId, ConnectionId, Quota) -> Arc<dyn RateBudget> + Send + Sync;
+
+/// The budgets that all processes share over Redis.
+#[must_use]
+pub fn shared_budgets(budgets: Budgets) -> Arc<BudgetOf> {
+    Arc::new(move |tenant, connection, quota| {
+        let quota = queue::Quota { calls: quota.calls, window_ms: quota.window_ms };
+        Arc::new(SharedBudget(budgets.of(tenant, connection, quota)))
+    })
+}
+
+struct SharedBudget(queue::Budget);
+
+#[async_trait::async_trait]
+impl RateBudget for SharedBudget {
+    async fn take(&self) -> Result<(), Duration> {
+        self.0.take().await
+    }
+
+    async fn pause(&self, wait: Duration) {
+        self.0.pause(wait).await;
+    }
+}
 
 /// The application. Cheap to clone.
 #[derive(Clone)]
@@ -40,6 +65,9 @@ pub enum StartError {
     /// The HTTP client.
     #[error("setting up TLS for calls to vendors")]
     Http(#[from] reqwest::Error),
+    /// Redis' address.
+    #[error("REDIS_URL is no address of a Redis")]
+    Redis(#[source] Box<dyn StdError + Send + Sync>),
     /// The mail server's address.
     #[error("setting up mail")]
     Mail(#[from] MailerError),
@@ -52,8 +80,11 @@ impl App {
     /// [`StartError`].
     pub async fn start(config: AppConfig) -> Result<Self, StartError> {
         let keys = EnvKeys::parse(&config.sealing.master_key)?;
-        let db = Db::connect(config.database.url.expose_secret(), config.database.connections_max, Arc::new(keys)).await?;
-        Self::assemble(db, config, Clock::system(), Arc::new(|_, _| Arc::new(Unlimited)))
+        let db =
+            Db::connect(config.database.url.expose_secret(), config.database.connections_max, Arc::new(keys)).await?;
+        let budgets =
+            Budgets::new(config.redis.url.expose_secret()).map_err(|error| StartError::Redis(error.into()))?;
+        Self::assemble(db, config, Clock::system(), shared_budgets(budgets))
     }
 
     /// Puts an application together from its parts, as tests do.
@@ -101,7 +132,7 @@ impl App {
         &self.inner.hasher
     }
 
-    pub(crate) fn http(&self, connection: ConnectionId, quota: Quota) -> VendorHttp {
-        VendorHttp::new(self.inner.http.clone(), (self.inner.budget_of)(connection, quota))
+    pub(crate) fn http(&self, tenant: TenantId, connection: ConnectionId, quota: Quota) -> VendorHttp {
+        VendorHttp::new(self.inner.http.clone(), (self.inner.budget_of)(tenant, connection, quota))
     }
 }

@@ -43,10 +43,7 @@ pub fn grants(memberships: &[Membership]) -> Grants {
 /// [`StoreError::Database`].
 pub async fn of_person_in(tx: &PlatformTx, person: UserId, tenant: TenantId) -> Result<Vec<Membership>, StoreError> {
     let rows = tx
-        .rows(
-            "SELECT * FROM membership WHERE tenant_id = $1 AND person_id = $2",
-            [tenant.0.into(), person.0.into()],
-        )
+        .rows("SELECT * FROM membership WHERE tenant_id = $1 AND person_id = $2", [tenant.0.into(), person.0.into()])
         .await?;
     rows.iter().map(read).collect()
 }
@@ -171,9 +168,8 @@ pub async fn set_role(tx: &TenantTx, membership: Uuid, role: Role) -> Result<boo
 /// # Errors
 /// [`StoreError::Database`].
 pub async fn delete(tx: &TenantTx, membership: Uuid) -> Result<bool, StoreError> {
-    let gone = tx
-        .run("DELETE FROM membership WHERE tenant_id = $1 AND id = $2", [tx.owner(), membership.into()])
-        .await?;
+    let gone =
+        tx.run("DELETE FROM membership WHERE tenant_id = $1 AND id = $2", [tx.owner(), membership.into()]).await?;
     Ok(gone == 1)
 }
 

@@ -123,11 +123,8 @@ pub async fn rename(tx: &PlatformTx, person: &Person, name: &str) -> Result<(), 
 /// # Errors
 /// [`StoreError::Database`].
 pub async fn set_verified(tx: &PlatformTx, person: UserId, now: DateTime<Utc>) -> Result<(), StoreError> {
-    tx.run(
-        "UPDATE person SET verified_at = coalesce(verified_at, $2) WHERE id = $1",
-        [person.0.into(), now.into()],
-    )
-    .await?;
+    tx.run("UPDATE person SET verified_at = coalesce(verified_at, $2) WHERE id = $1", [person.0.into(), now.into()])
+        .await?;
     Ok(())
 }
 

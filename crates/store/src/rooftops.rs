@@ -100,8 +100,7 @@ pub async fn list(tx: &TenantTx) -> Result<Vec<Rooftop>, StoreError> {
 /// # Errors
 /// [`StoreError::Database`].
 pub async fn get_one(tx: &TenantTx, rooftop: RooftopId) -> Result<Option<Rooftop>, StoreError> {
-    let row =
-        tx.row("SELECT * FROM rooftop WHERE tenant_id = $1 AND id = $2", [tx.owner(), rooftop.0.into()]).await?;
+    let row = tx.row("SELECT * FROM rooftop WHERE tenant_id = $1 AND id = $2", [tx.owner(), rooftop.0.into()]).await?;
     row.as_ref().map(read).transpose()
 }
 

@@ -4,6 +4,8 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot be set up must stop, and say why")]
 
+pub mod application;
 pub mod database;
 
+pub use application::TestApp;
 pub use database::TestDb;

@@ -86,21 +86,31 @@ pub(crate) fn check(fields: &mut Fields, field: &str, password: &SecretString, e
     } else if length > CHARS_MAX {
         fields.wrong(field, format!("A password has at most {CHARS_MAX} characters."));
     } else if is_easy(text, email) {
-        fields.wrong(field, "This password is easily guessed. A few words that do not belong together make a good one.");
+        fields
+            .wrong(field, "This password is easily guessed. A few words that do not belong together make a good one.");
     }
 }
 
 /// Whether it is among the first that are tried: one character repeated, a run, the address itself, a well-known one.
 fn is_easy(text: &str, email: &str) -> bool {
     const KNOWN: [&str; 12] = [
-        "password", "passwort", "qwerty", "qwertz", "asdfgh", "letmein", "welcome", "iloveyou", "driveline", "dealership",
-        "changeme", "administrator",
+        "password",
+        "passwort",
+        "qwerty",
+        "qwertz",
+        "asdfgh",
+        "letmein",
+        "welcome",
+        "iloveyou",
+        "driveline",
+        "dealership",
+        "changeme",
+        "administrator",
     ];
     let lower = text.to_lowercase();
     let bytes = lower.as_bytes();
-    let steady = |step: i16| {
-        bytes.windows(2).all(|pair| matches!(pair, [a, b] if i16::from(*b) - i16::from(*a) == step))
-    };
+    let steady =
+        |step: i16| bytes.windows(2).all(|pair| matches!(pair, [a, b] if i16::from(*b) - i16::from(*a) == step));
     let bare: String = lower.chars().filter(|c| c.is_alphabetic()).collect();
     let local = email.split('@').next().unwrap_or_default();
     steady(0)

@@ -85,9 +85,10 @@ impl Identity<'_> {
         }
         tx.commit().await?;
         // Roles are read each time, so that one taken away is gone with the next click.
-        let scope = session.tenant.filter(|_| !roles.is_empty()).map(|tenant| {
-            TenantScope::new(tenant, Actor::Person(session.person), memberships::grants(&roles))
-        });
+        let scope = session
+            .tenant
+            .filter(|_| !roles.is_empty())
+            .map(|tenant| TenantScope::new(tenant, Actor::Person(session.person), memberships::grants(&roles)));
         Ok(Some(SignedIn { session: session.id, person: session.person, scope, csrf_token: session.csrf_token }))
     }
 

@@ -92,9 +92,11 @@ impl Letter<'_> {
     fn write(self, app: &App, to: &str) -> Result<Mail, AppError> {
         let broken = |error| AppError::broken("writing a mail", error);
         let mut templates = Environment::new();
-        templates.set_auto_escape_callback(|name| {
-            if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None }
-        });
+        templates.set_auto_escape_callback(
+            |name| {
+                if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None }
+            },
+        );
         templates.add_template("letter.txt", include_str!("../../templates/letter.txt")).map_err(broken)?;
         templates.add_template("letter.html", include_str!("../../templates/letter.html")).map_err(broken)?;
         let (said, button, note) = self.content();

@@ -68,9 +68,7 @@ impl People<'_> {
     /// Ownership is given and taken by owners in person only.
     pub(crate) fn may_give(scope: &TenantScope, role: Role) -> Result<(), AppError> {
         match (role, scope.actor()) {
-            (Role::Owner, Actor::Person(_)) => {
-                scope.require_at(None, Permission::ManageOwners).map_err(AppError::from)
-            }
+            (Role::Owner, Actor::Person(_)) => scope.require_at(None, Permission::ManageOwners).map_err(AppError::from),
             (Role::Owner, Actor::Key(_)) => Err(store::NotPermitted(Permission::ManageOwners).into()),
             (Role::Owner, Actor::Driveline)
             | (Role::Viewer | Role::Reviewer | Role::RooftopManager | Role::GroupAdmin, _) => Ok(()),
