@@ -19,6 +19,8 @@ run_tests() { # run_tests [nextest arguments]
   use_node
   local nextest_binary
   nextest_binary=$(nextest)
+  DRIVELINE_FEBRL_DIR=$(febrl)
+  export DRIVELINE_FEBRL_DIR
   start_test_services
   step "Tests"
   (cd "$root" && "$nextest_binary" nextest run --workspace --locked --no-tests=warn "$@") || fail "Tests failed."
