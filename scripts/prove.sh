@@ -49,3 +49,10 @@ install_all() {
   use_node
   say "Nothing is missing."
 }
+
+new_connector() { # new_connector NAME
+  command -v node >/dev/null || want "Node.js" nodejs
+  install_wanted
+  node "$root/scripts/new_connector.mjs" "$@" || exit 1
+  (cd "$root" && cargo fmt --all)
+}
