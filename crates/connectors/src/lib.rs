@@ -7,6 +7,8 @@ pub mod about;
 pub mod access;
 pub mod connector;
 pub mod error;
+pub mod file_transfer;
+pub mod files;
 pub mod hubspot;
 pub mod opentrack;
 pub mod registry;

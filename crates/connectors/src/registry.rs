@@ -1,10 +1,11 @@
 //! All connectors. Adding one is its folder and one line here.
 
 use crate::connector::Connector;
+use crate::files::Files;
 use crate::hubspot::HubSpot;
 use crate::opentrack::OpenTrack;
 
-static CONNECTORS: &[&dyn Connector] = &[&HubSpot, &OpenTrack];
+static CONNECTORS: &[&dyn Connector] = &[&Files, &HubSpot, &OpenTrack];
 
 /// All connectors, in the order of the catalogue.
 #[must_use]

@@ -26,6 +26,8 @@ pub enum Read {
     NamePart(NamePart),
     /// The whole structure at the path, for fields that hold lines.
     Whole,
+    /// The text at the path, then the texts at these paths, joined by blanks ("12" and "Main St").
+    Joined(Vec<String>),
 }
 
 /// A part of a person's name.
@@ -139,14 +141,14 @@ impl Mapping {
                 continue;
             }
             let Some(found) = at(payload, &rule.from) else { continue };
-            if let Some(value) = self.read(&rule.read, found) {
+            if let Some(value) = self.read(&rule.read, found, payload) {
                 values.push((rule.to, value));
             }
         }
         Draft { object: self.object, values, unknown: self.unknown(payload) }
     }
 
-    fn read(&self, read: &Read, found: &Json) -> Option<Json> {
+    fn read(&self, read: &Read, found: &Json, payload: &Json) -> Option<Json> {
         if *read == Read::Whole {
             return match found {
                 Json::Null => None,
@@ -177,6 +179,16 @@ impl Mapping {
             ))
             .filter(|word| word.as_str() != Some("")),
             Read::NamePart(part) => name_part(text, *part).map(Json::String),
+            Read::Joined(more) => {
+                let mut joined = text.to_owned();
+                for next in more.iter().filter_map(|path| at(payload, path).and_then(plain)) {
+                    if !next.trim().is_empty() {
+                        joined.push(' ');
+                        joined.push_str(next.trim());
+                    }
+                }
+                Some(Json::String(joined))
+            }
         }
     }
 
@@ -188,6 +200,11 @@ impl Mapping {
             .filter(|name| {
                 !self.known.iter().any(|known| known == *name)
                     && !self.rules.iter().any(|rule| {
+                        if let Read::Joined(more) = &rule.read {
+                            if more.contains(name) {
+                                return true;
+                            }
+                        }
                         rule.from.starts_with(name.as_str()) && first(&rule.from) == **name || rule.from == **name
                     })
             })
@@ -294,6 +311,15 @@ mod tests {
         let mapping = Mapping::new(ObjectKind::Customer).take(Field::EMAIL, "mail").known(&["id"]);
         let draft = mapping.apply(&json!({"id": 1, "mail": "a@b.co", "loyalty": 3}));
         assert_eq!(draft.unknown, ["loyalty"]);
+    }
+
+    #[test]
+    fn a_street_in_two_columns_comes_together() {
+        let mapping =
+            Mapping::new(ObjectKind::Customer).rule(Field::STREET, "no", Read::Joined(vec!["road".to_owned()]));
+        let draft = mapping.apply(&json!({"no": "12", "road": " Main St "}));
+        assert_eq!(draft.values, vec![(Field::STREET, json!("12 Main St"))]);
+        assert!(draft.unknown.is_empty());
     }
 
     #[test]

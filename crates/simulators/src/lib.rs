@@ -8,6 +8,7 @@ pub mod hubspot;
 pub mod opentrack;
 pub mod population;
 pub mod server;
+pub mod sftp;
 
 use actix_web::web::ServiceConfig;
 use serde_json::Value as Json;
