@@ -200,10 +200,10 @@ impl Mapping {
             .filter(|name| {
                 !self.known.iter().any(|known| known == *name)
                     && !self.rules.iter().any(|rule| {
-                        if let Read::Joined(more) = &rule.read {
-                            if more.contains(name) {
-                                return true;
-                            }
+                        if let Read::Joined(more) = &rule.read
+                            && more.contains(name)
+                        {
+                            return true;
                         }
                         rule.from.starts_with(name.as_str()) && first(&rule.from) == **name || rule.from == **name
                     })

@@ -88,10 +88,10 @@ impl Met {
     /// # Errors
     /// [`ConnectorError::Unauthorized`], or [`ConnectorError::Misconfigured`] for the folder.
     pub async fn sign_in(mut self, place: &Place) -> Result<AsyncRustlsFtpStream, ConnectorError> {
-        let password = place.password.as_ref().ok_or_else(|| ConnectorError::Misconfigured {
-            setting: "password",
-            said: "it is empty".to_owned(),
-        })?;
+        let password = place
+            .password
+            .as_ref()
+            .ok_or_else(|| ConnectorError::Misconfigured { setting: "password", said: "it is empty".to_owned() })?;
         answered(self.stream.login(place.user.as_str(), password.expose_secret())).await?;
         answered(self.stream.transfer_type(FileType::Binary)).await?;
         if !place.folder.is_empty() && place.folder != "." {
@@ -189,7 +189,8 @@ fn entry(file: File) -> Option<Entry> {
         (false, false, true) => EntryKind::File,
         (false, false, false) => EntryKind::Other,
     };
-    let modified = file.modified().duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_secs()).ok());
+    let modified =
+        file.modified().duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_secs()).ok());
     Some(Entry { name: file.name().to_owned(), size_bytes: u64::try_from(file.size()).ok()?, modified, kind })
 }
 
@@ -212,7 +213,7 @@ fn judged(error: FtpError) -> ConnectorError {
                 Status::NotAvailable => {
                     ConnectorError::Unavailable { said, evidence: None, source: Some(Box::new(error)) }
                 }
-                #[expect(clippy::wildcard_enum_match_arm, reason = "suppaftp's list of FTP's status codes, open by nature")]
+                // FTP's status codes are open by nature.
                 status => ConnectorError::Refused {
                     code: format!("ftp_{}", status.code()),
                     said,

@@ -54,8 +54,21 @@ mod tests {
     #[tokio::test]
     async fn a_host_inside_our_network_is_refused_in_any_disguise() {
         for host in [
-            "127.0.0.1", "localhost", "::1", "[::1]", "0x7f.1", "2130706433", "0177.0.0.1", "169.254.169.254",
-            "10.0.0.1", "::ffff:127.0.0.1", "0.0.0.0", "sftp://x.com", "a b", "x/y", "",
+            "127.0.0.1",
+            "localhost",
+            "::1",
+            "[::1]",
+            "0x7f.1",
+            "2130706433",
+            "0177.0.0.1",
+            "169.254.169.254",
+            "10.0.0.1",
+            "::ffff:127.0.0.1",
+            "0.0.0.0",
+            "sftp://x.com",
+            "a b",
+            "x/y",
+            "",
         ] {
             assert!(resolve(host, 22, false).await.is_err(), "{host}");
         }

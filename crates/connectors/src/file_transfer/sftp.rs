@@ -155,11 +155,7 @@ impl Met {
                 KeyboardInteractiveAuthResponse::Failure { .. } => return Ok(false),
                 KeyboardInteractiveAuthResponse::InfoRequest { prompts, .. } => {
                     let answers = prompts.iter().map(|_| password.to_owned()).collect();
-                    answer = self
-                        .handle
-                        .authenticate_keyboard_interactive_respond(answers)
-                        .await
-                        .map_err(cut)?;
+                    answer = self.handle.authenticate_keyboard_interactive_respond(answers).await.map_err(cut)?;
                 }
             }
         }

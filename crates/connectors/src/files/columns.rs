@@ -12,35 +12,64 @@ use std::collections::HashMap;
 type Usual = (Field, &'static str);
 
 const CUSTOMER: &[Usual] = &[
-    (Field::FIRST_NAME, "First Name|FName|Given Name|given_name|First|Customer First Name|Cust First Name|Buyer First Name"),
+    (
+        Field::FIRST_NAME,
+        "First Name|FName|Given Name|given_name|First|Customer First Name|Cust First Name|Buyer First Name",
+    ),
     (Field::MIDDLE_NAME, "Middle Name|Middle Initial|Middle|MI|MName|Customer Middle Name"),
     (Field::LAST_NAME, "Last Name|LName|Surname|Last|Family Name|Customer Last Name|Cust Last Name|Buyer Last Name"),
     (Field::NAME_SUFFIX, "Suffix|Name Suffix"),
     (Field::COMPANY_NAME, "Company|Company Name|Business Name|Business|Organization"),
     (Field::EMAIL, "Email|Email Address|Email 1|Email1|Primary Email|Customer Email|Home Email|EMail Addr"),
     (Field::EMAIL_OTHER, "Email 2|Other Email|Secondary Email|Work Email|Alternate Email"),
-    (Field::PHONE_MOBILE, "Mobile Phone|Cell Phone|Cell|Mobile|Cell Number|Mobile Number|Cellular Phone|Phone Cell|Phone Mobile|Phone"),
-    (Field::PHONE_HOME, "Home Phone|Phone Home|Home Number|Residence Phone|Phone Number|Primary Phone|Telephone|Phone 1"),
+    (
+        Field::PHONE_MOBILE,
+        "Mobile Phone|Cell Phone|Cell|Mobile|Cell Number|Mobile Number|Cellular Phone|Phone Cell|Phone Mobile|Phone",
+    ),
+    (
+        Field::PHONE_HOME,
+        "Home Phone|Phone Home|Home Number|Residence Phone|Phone Number|Primary Phone|Telephone|Phone 1",
+    ),
     (Field::PHONE_WORK, "Work Phone|Business Phone|Phone Work|Office Phone|Bus Phone|Phone 2"),
     (Field::CITY, "City|Town|Suburb|Customer City"),
     (Field::STATE, "State|State Code|Province|Region|St|Customer State"),
     (Field::ZIP, "Zip|Zip Code|Postal Code|Postcode|Zip5|Customer Zip"),
     (Field::BIRTH_DATE, "Birth Date|Date Of Birth|DOB|Birthday|date_of_birth"),
-    (Field::DRIVER_LICENCE, "Driver License|Drivers License|Driver Licence|DL Number|License Number|Drivers License No"),
+    (
+        Field::DRIVER_LICENCE,
+        "Driver License|Drivers License|Driver Licence|DL Number|License Number|Drivers License No",
+    ),
     (Field::LIFECYCLE_STAGE, "Lifecycle Stage"),
 ];
-const STREETS: &[&str] = &["Address", "Street", "Address 1", "Street Address", "Address Line 1", "Addr1", "Home Address", "Mailing Address"];
+const STREETS: &[&str] =
+    &["Address", "Street", "Address 1", "Street Address", "Address Line 1", "Addr1", "Home Address", "Mailing Address"];
 const STREET_NUMBERS: &str = "street_number|House Number|Street No";
 const CUSTOMER_KINDS: &str = "Customer Type|Cust Type|Name Type|Type";
 const KINDS: &[(&str, &str)] = &[
-    ("i", "individual"), ("p", "individual"), ("person", "individual"), ("individual", "individual"),
-    ("b", "business"), ("c", "business"), ("company", "business"), ("corporation", "business"), ("business", "business"),
+    ("i", "individual"),
+    ("p", "individual"),
+    ("person", "individual"),
+    ("individual", "individual"),
+    ("b", "business"),
+    ("c", "business"),
+    ("company", "business"),
+    ("corporation", "business"),
+    ("business", "business"),
 ];
 const FULL_NAMES: &[&str] = &["Name", "Customer Name", "Full Name", "Cust Name", "Contact Name"];
 /// "Yes, never contact" is an opt-out; "no" is not yet an opt-in.
 const NEVER: &[(&str, &str)] = &[
-    ("y", "opted_out"), ("yes", "opted_out"), ("true", "opted_out"), ("t", "opted_out"), ("1", "opted_out"),
-    ("x", "opted_out"), ("n", ""), ("no", ""), ("false", ""), ("f", ""), ("0", ""),
+    ("y", "opted_out"),
+    ("yes", "opted_out"),
+    ("true", "opted_out"),
+    ("t", "opted_out"),
+    ("1", "opted_out"),
+    ("x", "opted_out"),
+    ("n", ""),
+    ("no", ""),
+    ("false", ""),
+    ("f", ""),
+    ("0", ""),
 ];
 const NEVER_COLUMNS: &[Usual] = &[
     (Field::CONSENT_EMAIL, "Do Not Email|Block Email|No Email|Email Opt Out|DNE"),
@@ -55,8 +84,7 @@ const CONSENTS: &[Usual] = &[
     (Field::CONSENT_MAIL, "Mail Consent|Consent Mail|Allow Mail|Mail Opt In|Ok To Mail"),
 ];
 
-const OWNERS: &str =
-    "Cust No|Customer No|Customer Number|Customer ID|CustNo|Customer Key|Cust ID|Owner|Owner ID|Buyer ID|Buyer No|Contact ID|Customer";
+const OWNERS: &str = "Cust No|Customer No|Customer Number|Customer ID|CustNo|Customer Key|Cust ID|Owner|Owner ID|Buyer ID|Buyer No|Contact ID|Customer";
 const VINS: &str = "VIN|VIN Number|VIN No|Vehicle VIN|Serial No|Vehicle ID Number";
 const YEARS: &str = "Year|Model Year|Vehicle Year|Veh Year|Yr";
 const MAKES: &str = "Make|Make Name|Vehicle Make|Veh Make|Manufacturer";
@@ -99,9 +127,21 @@ const INVENTORY: &[Usual] = &[
 ];
 const STOCK_STATES: &str = "Status|Stock Status|Inventory Status|Vehicle Status";
 const STOCK_STATE_WORDS: &[(&str, &str)] = &[
-    ("s", "in_stock"), ("stock", "in_stock"), ("available", "in_stock"), ("active", "in_stock"), ("a", "in_stock"),
-    ("i", "in_stock"), ("t", "in_transit"), ("transit", "in_transit"), ("h", "on_hold"), ("hold", "on_hold"),
-    ("d", "sold"), ("delivered", "sold"), ("g", "sold"), ("deleted", "removed"), ("r", "removed"),
+    ("s", "in_stock"),
+    ("stock", "in_stock"),
+    ("available", "in_stock"),
+    ("active", "in_stock"),
+    ("a", "in_stock"),
+    ("i", "in_stock"),
+    ("t", "in_transit"),
+    ("transit", "in_transit"),
+    ("h", "on_hold"),
+    ("hold", "on_hold"),
+    ("d", "sold"),
+    ("delivered", "sold"),
+    ("g", "sold"),
+    ("deleted", "removed"),
+    ("r", "removed"),
 ];
 const CONDITIONS: &str = "Condition|New Used|Type|NU|Vehicle Type|Stock Type|New Or Used";
 const CONDITION_WORDS: &[(&str, &str)] =
@@ -122,13 +162,32 @@ const DEAL: &[Usual] = &[
 ];
 const DEAL_STATES: &str = "Status|Deal Status";
 const DEAL_STATE_WORDS: &[(&str, &str)] = &[
-    ("f", "delivered"), ("finalized", "delivered"), ("booked", "delivered"), ("b", "delivered"), ("closed", "delivered"),
-    ("sold", "delivered"), ("d", "delivered"), ("o", "open"), ("working", "open"), ("p", "pending"), ("a", "approved"),
-    ("dead", "lost"), ("cancelled", "lost"), ("canceled", "lost"), ("u", "unwound"), ("unwind", "unwound"),
+    ("f", "delivered"),
+    ("finalized", "delivered"),
+    ("booked", "delivered"),
+    ("b", "delivered"),
+    ("closed", "delivered"),
+    ("sold", "delivered"),
+    ("d", "delivered"),
+    ("o", "open"),
+    ("working", "open"),
+    ("p", "pending"),
+    ("a", "approved"),
+    ("dead", "lost"),
+    ("cancelled", "lost"),
+    ("canceled", "lost"),
+    ("u", "unwound"),
+    ("unwind", "unwound"),
 ];
 const DEAL_KINDS: &str = "Deal Type|Finance Type|Sale Type|Kind";
-const DEAL_KIND_WORDS: &[(&str, &str)] =
-    &[("c", "cash"), ("f", "finance"), ("r", "finance"), ("retail", "finance"), ("financed", "finance"), ("l", "lease")];
+const DEAL_KIND_WORDS: &[(&str, &str)] = &[
+    ("c", "cash"),
+    ("f", "finance"),
+    ("r", "finance"),
+    ("retail", "finance"),
+    ("financed", "finance"),
+    ("l", "lease"),
+];
 const REPAIR_ORDER: &[Usual] = &[
     (Field::RO_NUMBER, "RO No|RO Number|RO|RONum|Repair Order|Repair Order Number|Repair Order No"),
     (Field::RO_CUSTOMER, OWNERS),
@@ -163,10 +222,20 @@ const LEAD: &[Usual] = &[
     (Field::LEAD_SALESPERSON, "Salesperson|Sales Person|Assigned To"),
 ];
 /// Columns that are usual and not used; an SSN is never mapped.
-const KNOWN: &str =
-    "soc_sec_id|SSN|Social Security Number|address_2|Address Line 2|Address 2|County|Country|Store|Store No|Company No|Dealer ID|Prefix|Title|Gender|Sex|Record Type";
+const KNOWN: &str = "soc_sec_id|SSN|Social Security Number|address_2|Address Line 2|Address 2|County|Country|Store|Store No|Company No|Dealer ID|Prefix|Title|Gender|Sex|Record Type";
 /// Columns that tell when the row last changed.
-const CHANGED: &[&str] = &["Last Modified", "Modified", "Updated At", "Last Update", "Last Updated", "Last Changed", "Date Modified", "Modified Date", "Update Date", "Last Change Date"];
+const CHANGED: &[&str] = &[
+    "Last Modified",
+    "Modified",
+    "Updated At",
+    "Last Update",
+    "Last Updated",
+    "Last Changed",
+    "Date Modified",
+    "Modified Date",
+    "Update Date",
+    "Last Change Date",
+];
 
 fn keys(object: ObjectKind) -> &'static str {
     match object {
@@ -219,7 +288,8 @@ pub fn mapping(object: ObjectKind, settings: Option<&Settings>) -> Mapping {
     mapping = mapping.known(&known);
     if let Some(settings) = settings {
         let columns = Columns::new(object, settings);
-        let ignored: Vec<String> = settings.ignored(object).map(|name| columns.spelled(name)).chain(columns.keys.iter().cloned()).collect();
+        let ignored: Vec<String> =
+            settings.ignored(object).map(|name| columns.spelled(name)).chain(columns.keys.iter().cloned()).collect();
         mapping = mapping.known(&ignored.iter().map(String::as_str).collect::<Vec<_>>());
         let own: Vec<_> = settings
             .rules(object)
@@ -372,6 +442,7 @@ impl Columns {
 }
 
 #[cfg(test)]
+#[allow(clippy::expect_used, reason = "tests")]
 mod tests {
     use super::*;
     use serde_json::json;
@@ -402,8 +473,17 @@ mod tests {
         let settings = Settings::of(&crate::files::tests_access::access(&[])).expect("default settings are good");
         let columns = Columns::new(ObjectKind::Customer, &settings);
         let header = columns.header(&[
-            "rec_id", "given_name", "surname", "street_number", "address_1", "address_2", "suburb", "postcode",
-            "state", "date_of_birth", "soc_sec_id",
+            "rec_id",
+            "given_name",
+            "surname",
+            "street_number",
+            "address_1",
+            "address_2",
+            "suburb",
+            "postcode",
+            "state",
+            "date_of_birth",
+            "soc_sec_id",
         ]);
         let cells = ["r-1", "ann", "lee", "12", "main st", "", "ryde", "2112", "nsw", "19151111", "123"];
         let body: serde_json::Map<_, _> = header

@@ -60,7 +60,11 @@ fn choose(listed: &[Entry], settings: &Settings, object: ObjectKind) -> Found {
         }
         let lower = entry.name.to_lowercase();
         let ends = |endings: &[&str]| endings.iter().any(|ending| lower.ends_with(ending));
-        if entry.kind != EntryKind::File || lower.starts_with('.') || ends(&BESIDE) || !settings.holds(object, &entry.name) {
+        if entry.kind != EntryKind::File
+            || lower.starts_with('.')
+            || ends(&BESIDE)
+            || !settings.holds(object, &entry.name)
+        {
             continue;
         }
         if ends(&NOT_YET) || !is_done(entry, listed, settings) {
@@ -92,7 +96,9 @@ pub fn natural(a: &str, b: &str) -> Ordering {
             (None, None) => return a.cmp(b),
             (None, Some(_)) => Ordering::Less,
             (Some(_), None) => Ordering::Greater,
-            (Some(l), Some(r)) if l.starts_with(|c: char| c.is_ascii_digit()) && r.starts_with(|c: char| c.is_ascii_digit()) => {
+            (Some(l), Some(r))
+                if l.starts_with(|c: char| c.is_ascii_digit()) && r.starts_with(|c: char| c.is_ascii_digit()) =>
+            {
                 let (l, r) = (l.trim_start_matches('0'), r.trim_start_matches('0'));
                 l.len().cmp(&r.len()).then_with(|| l.cmp(r))
             }
@@ -139,24 +145,38 @@ mod tests {
         let link = Entry { kind: EntryKind::Link, ..file("customers_link.csv") };
         let folder = Entry { kind: EntryKind::Folder, ..file("customers_old") };
         let listed = [
-            file("customers.csv"), file("customers2.csv.part"), file("customers3.csv.filepart"), file("customers4.tmp"),
-            file(".customers5.csv"), file("customers6.csv~"), file("customers.csv.md5"), file("customers.csv.done"),
-            link, folder, file("deals.csv"),
+            file("customers.csv"),
+            file("customers2.csv.part"),
+            file("customers3.csv.filepart"),
+            file("customers4.tmp"),
+            file(".customers5.csv"),
+            file("customers6.csv~"),
+            file("customers.csv.md5"),
+            file("customers.csv.done"),
+            link,
+            folder,
+            file("deals.csv"),
         ];
         assert_eq!(chosen(&listed, &[]), ["customers.csv"]);
     }
 
     #[test]
     fn with_a_marker_only_marked_files_are_read() {
-        let listed =
-            [file("customers1.csv"), file("customers1.csv.done"), file("customers2.csv"), file("customers2.done"), file("customers3.csv")];
+        let listed = [
+            file("customers1.csv"),
+            file("customers1.csv.done"),
+            file("customers2.csv"),
+            file("customers2.done"),
+            file("customers3.csv"),
+        ];
         assert_eq!(chosen(&listed, &[("done_marker", ".done")]), ["customers1.csv", "customers2.csv"]);
     }
 
     #[test]
     fn a_listed_name_that_climbs_is_refused_and_told() {
         let settings = Settings::of(&crate::files::tests_access::access(&[])).unwrap();
-        let listed = [file("../customers.csv"), file("a/customers.csv"), file("."), file(".."), file("../../etc/passwd")];
+        let listed =
+            [file("../customers.csv"), file("a/customers.csv"), file("."), file(".."), file("../../etc/passwd")];
         let found = choose(&listed, &settings, ObjectKind::Customer);
         assert!(found.files.is_empty());
         assert_eq!(found.refused, ["../customers.csv", "a/customers.csv"]);

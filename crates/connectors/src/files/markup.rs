@@ -196,7 +196,8 @@ impl Markup {
             fields.into_iter().map(|(name, value)| (self.shape.columns.spelled(&name), value)).collect();
         // A key may be an attribute.
         let names: Vec<String> = fields.keys().map(|name| name.trim_start_matches('@').to_owned()).collect();
-        let Some(keys) = self.shape.columns.key(&names.iter().map(|n| self.shape.columns.spelled(n)).collect::<Vec<_>>())
+        let Some(keys) =
+            self.shape.columns.key(&names.iter().map(|n| self.shape.columns.spelled(n)).collect::<Vec<_>>())
         else {
             if self.keyed {
                 let raw = Json::Object(fields).to_string();
@@ -218,9 +219,7 @@ impl Markup {
 
     /// The attribute that is spelled like this key.
     fn attribute(&self, fields: &Map<String, Json>, key: &str) -> String {
-        let is_it = |name: &&String| {
-            name.strip_prefix('@').is_some_and(|bare| self.shape.columns.spelled(bare) == key)
-        };
+        let is_it = |name: &&String| name.strip_prefix('@').is_some_and(|bare| self.shape.columns.spelled(bare) == key);
         fields.keys().find(is_it).cloned().unwrap_or_else(|| key.to_owned())
     }
 

@@ -80,9 +80,7 @@ pub fn place(access: &Access, transport: Transport) -> Result<Place, ConnectorEr
 pub fn source(access: &Access) -> Result<Arc<dyn Source>, ConnectorError> {
     match transport(access)? {
         Transport::Upload => Ok(Arc::new(Uploaded(Arc::clone(&access.uploads)))),
-        Transport::Ftp(protection) => {
-            Ok(Arc::new(Ftp::new(place(access, Transport::Ftp(protection))?, protection)))
-        }
+        Transport::Ftp(protection) => Ok(Arc::new(Ftp::new(place(access, Transport::Ftp(protection))?, protection))),
         Transport::Sftp => {
             let place = place(access, Transport::Sftp)?;
             Ok(Arc::new(Pooled { connection: access.connection, identity: identity(&place), place }))
@@ -110,8 +108,15 @@ static POOL: Mutex<Vec<Idle>> = Mutex::new(Vec::new());
 fn identity(place: &Place) -> String {
     let secret = |secret: &Option<SecretString>| secret.as_ref().map(|s| s.expose_secret().to_owned());
     let all = serde_json::json!([
-        place.host, place.port, place.user, place.folder, place.pin, place.allow_private_hosts,
-        secret(&place.password), secret(&place.private_key), secret(&place.passphrase),
+        place.host,
+        place.port,
+        place.user,
+        place.folder,
+        place.pin,
+        place.allow_private_hosts,
+        secret(&place.password),
+        secret(&place.private_key),
+        secret(&place.passphrase),
     ]);
     blake3::hash(all.to_string().as_bytes()).to_hex().to_string()
 }

@@ -143,7 +143,10 @@ impl Progress {
     /// The checksum of a file that was only touched, if that is all: same name, same size, another time.
     #[must_use]
     pub fn touched(&self, entry: &Entry) -> Option<&str> {
-        self.read.iter().find(|seen| seen.0 == entry.name && seen.1 == entry.size_bytes).and_then(|seen| seen.3.as_deref())
+        self.read
+            .iter()
+            .find(|seen| seen.0 == entry.name && seen.1 == entry.size_bytes)
+            .and_then(|seen| seen.3.as_deref())
     }
 }
 
@@ -170,6 +173,9 @@ mod tests {
         let again = Progress::of(Some(&cursor)).unwrap_or_default();
         assert!(files.iter().all(|entry| again.has_read(entry)));
         assert!(!again.has_read(&file("customers_10000.csv".to_owned(), 10_000)));
-        assert!(!again.has_read(&file("customers_3.csv".to_owned(), 10_000)), "an old name that is written anew is new");
+        assert!(
+            !again.has_read(&file("customers_3.csv".to_owned(), 10_000)),
+            "an old name that is written anew is new"
+        );
     }
 }

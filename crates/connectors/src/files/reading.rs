@@ -138,12 +138,11 @@ impl Folder {
             if progress.has_read(entry) {
                 continue;
             }
-            if let Some(sum) = progress.touched(entry).map(ToOwned::to_owned) {
-                if self.sum(&entry.name).await?.as_deref() == Some(sum.as_str()) {
-                    tracing::debug!(%object, "a file was touched and is the same");
-                    progress.remember(&At::start(entry), Some(sum));
-                    continue;
-                }
+            let sum = progress.touched(entry).map(ToOwned::to_owned);
+            if sum.is_some() && self.sum(&entry.name).await? == sum {
+                tracing::debug!(%object, "a file was touched and is the same");
+                progress.remember(&At::start(entry), sum);
+                continue;
             }
             unread.push(entry);
         }
@@ -201,7 +200,9 @@ impl Folder {
         let (open, page, filled) = match filled.await {
             Ok(all) => all,
             Err(Stop::Remote(error)) => return Err((error, Collected::default())),
-            Err(Stop::Refused(refusal)) => return Err((ConnectorError::unreadable(refusal.said), Collected::default())),
+            Err(Stop::Refused(refusal)) => {
+                return Err((ConnectorError::unreadable(refusal.said), Collected::default()));
+            }
         };
         at.broken |= page.rejects.len() > rejects;
         at.records += (page.records.len() - records) as u64;
@@ -455,7 +456,8 @@ fn done(page: Collected, progress: &Progress, looked: &Found) -> Page {
         fix: "Rename the file to a plain name without / and \\.".to_owned(),
         raw: Vec::new(),
     }));
-    let everything = progress.everything && looked.unsettled == 0 && progress.later.is_empty() && looked.refused.is_empty();
+    let everything =
+        progress.everything && looked.unsettled == 0 && progress.later.is_empty() && looked.refused.is_empty();
     Page {
         records: page.records,
         rejects,

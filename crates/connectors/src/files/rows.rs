@@ -83,9 +83,9 @@ pub struct Mark {
 /// A file being read.
 pub enum Rows {
     /// Cells and lines.
-    Table(Table),
+    Table(Box<Table>),
     /// Elements.
-    Markup(Markup),
+    Markup(Box<Markup>),
 }
 
 impl Rows {
@@ -95,14 +95,14 @@ impl Rows {
     /// As [`Stop`] says.
     pub fn begin(text: Text, shape: Shape, settings: &Settings) -> Result<Self, Stop> {
         match settings.form {
-            Form::Xml => Ok(Self::Markup(Markup::begin(text, shape, &settings.xml_record)?)),
-            Form::Table(delimiter) => Ok(Self::Table(Table::begin(text, shape, delimiter)?)),
+            Form::Xml => Ok(Self::Markup(Box::new(Markup::begin(text, shape, &settings.xml_record)?))),
+            Form::Table(delimiter) => Ok(Self::Table(Box::new(Table::begin(text, shape, delimiter)?))),
             Form::Auto => {
                 if text.head.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<') {
-                    return Ok(Self::Markup(Markup::begin(text, shape, &settings.xml_record)?));
+                    return Ok(Self::Markup(Box::new(Markup::begin(text, shape, &settings.xml_record)?)));
                 }
                 let delimiter = delimiter(&text.head);
-                Ok(Self::Table(Table::begin(text, shape, delimiter)?))
+                Ok(Self::Table(Box::new(Table::begin(text, shape, delimiter)?)))
             }
         }
     }
@@ -111,8 +111,8 @@ impl Rows {
     #[must_use]
     pub fn resumed(self, rest: Box<dyn Read + Send>, mark: Mark) -> Self {
         match self {
-            Self::Table(table) => Self::Table(table.resumed(rest, mark)),
-            Self::Markup(markup) => Self::Markup(markup.resumed(rest, mark)),
+            Self::Table(table) => Self::Table(Box::new(table.resumed(rest, mark))),
+            Self::Markup(markup) => Self::Markup(Box::new(markup.resumed(rest, mark))),
         }
     }
 

@@ -141,7 +141,11 @@ impl Settings {
             ("last", "name") => Read::NamePart(NamePart::Last),
             ("suffix", "name") => Read::NamePart(NamePart::Suffix),
             ("whole", "") => Read::Whole,
-            _ => return Err(bad(format!("`{reading}` is none of date FORMAT, words A=B, first name, last name, whole"))),
+            _ => {
+                return Err(bad(format!(
+                    "`{reading}` is none of date FORMAT, words A=B, first name, last name, whole"
+                )));
+            }
         };
         let from = column.split(" + ").next().unwrap_or_default().trim().to_owned();
         if from.is_empty() {
@@ -197,9 +201,9 @@ fn wrong(setting: &'static str, said: String) -> ConnectorError {
 }
 
 fn number(access: &Access, name: &'static str, default: u64) -> Result<u64, ConnectorError> {
-    access.optional(name).map_or(Ok(default), |text| {
-        text.parse().map_err(|_| wrong(name, format!("`{text}` is no whole number")))
-    })
+    access
+        .optional(name)
+        .map_or(Ok(default), |text| text.parse().map_err(|_| wrong(name, format!("`{text}` is no whole number"))))
 }
 
 /// `left = right`, or nothing for an empty line or a comment.
@@ -208,8 +212,9 @@ fn parted<'a>(setting: &'static str, line: &'a str) -> Result<Option<(&'a str, &
     if line.is_empty() || line.starts_with('#') {
         return Ok(None);
     }
-    let (left, right) =
-        line.split_once('=').ok_or_else(|| wrong(setting, format!("`{line}` has no =, as in customer.email = Email")))?;
+    let (left, right) = line
+        .split_once('=')
+        .ok_or_else(|| wrong(setting, format!("`{line}` has no =, as in customer.email = Email")))?;
     Ok(Some((left.trim(), right.trim())))
 }
 

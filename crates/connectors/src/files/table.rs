@@ -91,11 +91,8 @@ impl Table {
                 table.header_cells = table.lines.cells.get(..table.lines.cells_len).unwrap_or_default().to_vec();
             }
         }
-        table.keys = table
-            .shape
-            .columns
-            .key(&table.header)
-            .ok_or_else(|| Stop::Remote(keyless(&table.shape, &table.header)))?;
+        table.keys =
+            table.shape.columns.key(&table.header).ok_or_else(|| Stop::Remote(keyless(&table.shape, &table.header)))?;
         table.changed = table.shape.columns.changed(&table.header);
         Ok(table)
     }
@@ -193,7 +190,8 @@ impl Table {
     }
 }
 
-const RAGGED: &str = "Correct the row in the file (cells with line ends, quotes or the delimiter need quotes) and send it again.";
+const RAGGED: &str =
+    "Correct the row in the file (cells with line ends, quotes or the delimiter need quotes) and send it again.";
 const ENCODING: &str = "Export the file in UTF-8, or set its encoding.";
 
 fn not_utf8(what: &str) -> Stop {

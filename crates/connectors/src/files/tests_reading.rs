@@ -251,9 +251,13 @@ async fn a_file_without_a_key_names_its_columns_and_the_setting() {
 async fn a_key_of_several_columns_and_a_mapping_of_the_dealers_hold() {
     let settings = [
         ("key_columns", "customer = Store + Number"),
-        ("mapping", "# ours\ncustomer.email = EMail Address\ncustomer.birth_date = Born | date %d.%m.%Y\ncustomer.ignore = Shoe Size"),
+        (
+            "mapping",
+            "# ours\ncustomer.email = EMail Address\ncustomer.birth_date = Born | date %d.%m.%Y\ncustomer.ignore = Shoe Size",
+        ),
     ];
-    let read = read_one("store,NUMBER,Email address,born,shoe size\n1,7,a@b.co,23.11.1980,9\n1,,x,y,z\n", &settings).await;
+    let read =
+        read_one("store,NUMBER,Email address,born,shoe size\n1,7,a@b.co,23.11.1980,9\n1,,x,y,z\n", &settings).await;
     assert_eq!(read.ids(), ["1-7"]);
     assert_eq!(read.rejects.len(), 1);
     let mapping = super::columns::mapping(ObjectKind::Customer, Some(&Settings::of(&access(&settings)).unwrap()));
@@ -280,7 +284,11 @@ async fn files_come_oldest_first_and_only_once() {
     bench.memory.put_at("customers_9.csv", "id,v\n1,old\n2,old\n", 3_000);
     bench.memory.put_at("customers_10.csv", "id,v\n1,NEW\n", 3_000);
     let third = bench.read_changes(&second).await;
-    assert_eq!(third.ids(), ["1", "3"], "a file that was only touched is known by its checksum; a rewritten one is read");
+    assert_eq!(
+        third.ids(),
+        ["1", "3"],
+        "a file that was only touched is known by its checksum; a rewritten one is read"
+    );
 }
 
 #[tokio::test]
@@ -398,7 +406,9 @@ async fn a_page_asked_twice_gives_the_same_records() {
     let bench = bench(&[]);
     bench.memory.put("customers.csv", many(6_000));
     let ask = PageAsk { mode: PullMode::Full, cursor: None, now: Utc::now() };
-    let Next::Page(cursor) = bench.folder.page(ObjectKind::Customer, &ask).await.unwrap().next else { panic!("one page") };
+    let Next::Page(cursor) = bench.folder.page(ObjectKind::Customer, &ask).await.unwrap().next else {
+        panic!("one page")
+    };
     let ask = PageAsk { cursor: Some(cursor), ..ask };
     let once = bench.folder.page(ObjectKind::Customer, &ask).await.unwrap();
     let twice = bench.folder.page(ObjectKind::Customer, &ask).await.unwrap();
@@ -478,7 +488,10 @@ async fn a_quote_that_is_never_closed_costs_one_line_even_in_a_long_file() {
 async fn of_a_zip_with_several_files_the_fitting_ones_are_read() {
     let bench = bench(&[]);
     let content = zip(&[
-        ("deals.csv", b"id\n9\n"), ("customers_2.csv", b"id\n2\n"), ("__MACOSX/x", b"x"), ("customers_1.csv", b"id\nbad,row\n1\n"),
+        ("deals.csv", b"id\n9\n"),
+        ("customers_2.csv", b"id\n2\n"),
+        ("__MACOSX/x", b"x"),
+        ("customers_1.csv", b"id\nbad,row\n1\n"),
     ]);
     bench.memory.put("customers.zip", content);
     let read = bench.read().await;

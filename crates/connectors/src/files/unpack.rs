@@ -79,7 +79,6 @@ impl From<io::Error> for Stop {
                     "Send the file again; it was not packed or transferred to its end.",
                 ))
             }
-            #[expect(clippy::wildcard_enum_match_arm, reason = "io::ErrorKind is open")]
             _ => Self::Remote(Chunks::cause(error)),
         }
     }
@@ -124,7 +123,19 @@ pub async fn packing(
         [b'P', b'K', 3, 4] | [b'P', b'K', 5, 6] => {
             let (source, name, runtime) = (Arc::clone(source), name.to_owned(), tokio::runtime::Handle::current());
             let members = blocking(move || {
-                members(Looks { source, name, runtime, size, at: 0, seen: Vec::new(), seen_from: 0, left: DIRECTORY_BYTES_MAX }, wanted)
+                members(
+                    Looks {
+                        source,
+                        name,
+                        runtime,
+                        size,
+                        at: 0,
+                        seen: Vec::new(),
+                        seen_from: 0,
+                        left: DIRECTORY_BYTES_MAX,
+                    },
+                    wanted,
+                )
             });
             Ok(members.await?.into_iter().map(Packing::Zip).collect())
         }
@@ -178,7 +189,8 @@ fn member_reader(member: &Member, mut chunks: Chunks) -> Result<Box<dyn Read + S
     io::copy(&mut (&mut chunks).take(u64::from(name) + u64::from(extra)), &mut io::sink())?;
     let packed = Counted::new(chunks.take(member.packed_bytes));
     let taken = Arc::clone(&packed.taken);
-    let inner: Box<dyn Read + Send> = if member.stored { Box::new(packed) } else { Box::new(DeflateDecoder::new(packed)) };
+    let inner: Box<dyn Read + Send> =
+        if member.stored { Box::new(packed) } else { Box::new(DeflateDecoder::new(packed)) };
     let capped = Capped { inner, taken, given: 0 };
     Ok(Box::new(Checked { inner: capped, crc: flate2::Crc::new(), expected: member.crc }))
 }
@@ -216,13 +228,21 @@ fn members(looks: Looks, wanted: impl Fn(&str) -> bool) -> Result<Vec<Member>, S
             .into());
         }
         if item.encrypted() {
-            return Err(Refusal::new("the zip is locked by a password", "Pack it without a password; SFTP protects it.").into());
+            return Err(Refusal::new(
+                "the zip is locked by a password",
+                "Pack it without a password; SFTP protects it.",
+            )
+            .into());
         }
         let stored = match item.compression() {
             CompressionMethod::Stored => true,
             CompressionMethod::Deflated => false,
             other => {
-                return Err(Refusal::new(format!("the zip is packed by {other}"), "Pack it by the usual method, deflate.").into());
+                return Err(Refusal::new(
+                    format!("the zip is packed by {other}"),
+                    "Pack it by the usual method, deflate.",
+                )
+                .into());
             }
         };
         total = total.saturating_add(item.size());

@@ -34,9 +34,11 @@ fn tested_later(step: &str, name: &str) -> bool {
 }
 
 async fn steps(access: &Access, tested: &mut Verified) -> Option<()> {
-    let settings = tested.step("Settings", "All settings can be read.", Settings::of(access).and_then(|settings| {
-        transport(access).map(|way| (settings, way))
-    }));
+    let settings = tested.step(
+        "Settings",
+        "All settings can be read.",
+        Settings::of(access).and_then(|settings| transport(access).map(|way| (settings, way))),
+    );
     let (settings, way) = settings?;
     let source: Arc<dyn Source> = match way {
         Transport::Upload => source(access).ok()?,
@@ -56,7 +58,8 @@ async fn steps(access: &Access, tested: &mut Verified) -> Option<()> {
     };
     let folder = Folder { connection: access.connection, source, settings: Arc::new(settings) };
     let listed = folder.source.list().await;
-    let said = listed.as_ref().map(|names| format!("The folder can be listed: {} names.", names.len())).unwrap_or_default();
+    let said =
+        listed.as_ref().map(|names| format!("The folder can be listed: {} names.", names.len())).unwrap_or_default();
     tested.step("Folder", &said, listed)?;
     let mut files = 0;
     for capability in ABOUT.capabilities {
@@ -109,7 +112,9 @@ async fn signed_in(way: Transport, place: &Place, tested: &mut Verified) -> Opti
     let addresses = net::resolve(&place.host, place.port, place.allow_private_hosts).await;
     let said = addresses
         .as_ref()
-        .map(|all| format!("The name leads to {}.", all.iter().map(|a| a.ip().to_string()).collect::<Vec<_>>().join(", ")))
+        .map(|all| {
+            format!("The name leads to {}.", all.iter().map(|a| a.ip().to_string()).collect::<Vec<_>>().join(", "))
+        })
         .unwrap_or_default();
     let addresses = tested.step("Address", &said, addresses)?;
     let stream = net::connect(&addresses).await;

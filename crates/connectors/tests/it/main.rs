@@ -11,6 +11,9 @@
 #[macro_use]
 mod conformance;
 mod bench;
+mod files;
+mod files_servers;
+mod files_support;
 mod hubspot;
 mod hubspot_contract;
 mod opentrack;

@@ -183,12 +183,7 @@ impl Handler for Visitor {
         Ok(())
     }
 
-    async fn subsystem_request(
-        &mut self,
-        id: ChannelId,
-        name: &str,
-        session: &mut Session,
-    ) -> Result<(), Self::Error> {
+    async fn subsystem_request(&mut self, id: ChannelId, name: &str, session: &mut Session) -> Result<(), Self::Error> {
         let channel = self.channels.remove(&id).filter(|_| name == "sftp");
         let Some(channel) = channel else {
             session.channel_failure(id)?;
