@@ -10,6 +10,7 @@ pub mod identity;
 pub mod mail;
 pub mod people;
 pub mod start;
+pub mod views;
 
 pub use clock::Clock;
 pub use config::AppConfig;

@@ -22,6 +22,7 @@ pub mod sessions;
 pub mod sql;
 pub mod tenants;
 pub mod tx;
+pub mod views;
 
 pub use db::Db;
 pub use error::StoreError;

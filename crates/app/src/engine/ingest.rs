@@ -101,8 +101,8 @@ impl Engine {
     /// The entities that a page touched, with all their members.
     async fn touched(
         &self,
+        tx: &TenantTx,
         origin: &Origin<'_>,
-        _: ObjectKind,
         fresh: &[Fresh],
         assignments: &HashMap<SourceRecordId, Assignment>,
     ) -> Result<BTreeMap<GoldenId, Touched>, StoreError> {

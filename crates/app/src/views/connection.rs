@@ -1,0 +1,314 @@
+//! A connection as its pages show it: state, freshness per object, schedule, runs, what is stored of its credentials.
+
+use super::run::RunLine;
+use super::{Views, catalogue, count};
+use crate::error::AppError;
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::schedule::Cadence;
+use domain::permission::Permission;
+use domain::{ConnectionId, ObjectKind, RooftopId, SystemRole};
+use std::collections::HashMap;
+use store::views::{ConnectionStory, ObjectStory};
+use store::{TenantScope, TenantTx};
+
+/// Where a connection stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectionState {
+    /// Not tested yet.
+    Draft,
+    /// Works.
+    Active,
+    /// Stopped by a person.
+    Paused,
+    /// Stopped by a failure that needs a person.
+    Broken,
+}
+
+impl ConnectionState {
+    /// The state with this name in the database; what is unknown needs a look.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        match name {
+            "draft" => Self::Draft,
+            "active" => Self::Active,
+            "paused" => Self::Paused,
+            _ => Self::Broken,
+        }
+    }
+}
+
+/// A connection in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionLine {
+    /// Id.
+    pub id: ConnectionId,
+    /// The dealer's name for it.
+    pub name: String,
+    /// The vendor's product.
+    pub system: String,
+    /// The part it plays.
+    pub role: SystemRole,
+    /// The rooftop's id; `None`: the group's.
+    pub rooftop: Option<RooftopId>,
+    /// The rooftop's name; empty: the group's.
+    pub rooftop_name: String,
+    /// State.
+    pub state: ConnectionState,
+    /// Why it is so.
+    pub reason: String,
+    /// When it was last tested with success.
+    pub tested_at: Option<DateTime<Utc>>,
+    /// Its objects.
+    pub objects: Vec<ObjectLine>,
+}
+
+/// One object that a connection moves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectLine {
+    /// The object.
+    pub object: ObjectKind,
+    /// Whether it is read.
+    pub pull: bool,
+    /// none, update_only, create_and_update, feed.
+    pub push: String,
+    /// When it was last read to the end.
+    pub succeeded_at: Option<DateTime<Utc>>,
+    /// How many of its records we hold.
+    pub held: u64,
+    /// How often it is read.
+    pub cadence: Option<Cadence>,
+    /// When it is read next.
+    pub next_at: Option<DateTime<Utc>>,
+    /// The state of its newest run.
+    pub last_state: Option<String>,
+    /// What the newest run said.
+    pub last_message: String,
+    /// For feeds: when it was published last.
+    pub published_at: Option<DateTime<Utc>>,
+    /// Names in the system's payloads that the mapping does not know.
+    pub drift: u64,
+}
+
+/// How fresh an object is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// As it should be.
+    Fresh,
+    /// A run is on its way.
+    Running,
+    /// It was read, and nothing was there.
+    Empty,
+    /// Longer ago than its schedule allows.
+    Late,
+    /// A run failed or waits for a person.
+    Stopped,
+    /// Never read.
+    Never,
+    /// Nothing is read: it is only written to.
+    WriteOnly,
+}
+
+impl ObjectLine {
+    /// How fresh it is. Zero rows are never silently green.
+    #[must_use]
+    pub fn freshness(&self, now: DateTime<Utc>) -> Freshness {
+        if !self.pull {
+            return Freshness::WriteOnly;
+        }
+        match self.last_state.as_deref() {
+            Some("queued" | "running" | "waiting") => return Freshness::Running,
+            Some("failed" | "held") => return Freshness::Stopped,
+            Some(_) | None => {}
+        }
+        let Some(read_at) = self.succeeded_at else { return Freshness::Never };
+        if self.held == 0 {
+            return Freshness::Empty;
+        }
+        // Twice its own pace and five minutes: one missed tick is no news, two are.
+        if now - read_at > self.pace() * 2 + TimeDelta::minutes(5) { Freshness::Late } else { Freshness::Fresh }
+    }
+
+    /// The longest it may take from one read to the next.
+    fn pace(&self) -> TimeDelta {
+        match &self.cadence {
+            Some(Cadence::Minutes { minutes }) => TimeDelta::minutes(i64::from(*minutes)),
+            Some(Cadence::Hourly { .. }) => TimeDelta::hours(1),
+            Some(Cadence::Nightly { .. }) => TimeDelta::days(1),
+            // Its expression may skip nights and weekends.
+            Some(Cadence::Cron { .. }) => TimeDelta::days(3),
+            // Read by hand or by webhooks only.
+            None => TimeDelta::days(36_500),
+        }
+    }
+}
+
+/// A connection's own page.
+#[derive(Clone, Debug)]
+pub struct ConnectionPage {
+    /// What the list shows too.
+    pub line: ConnectionLine,
+    /// The connector's key.
+    pub connector: String,
+    /// Settings, in the order of the form: label and value.
+    pub settings: Vec<(String, String)>,
+    /// Credentials: label and when each was stored.
+    pub credentials: Vec<(String, Option<DateTime<Utc>>)>,
+    /// The newest runs.
+    pub runs: Vec<RunLine>,
+    /// Open failures by cause.
+    pub causes: Vec<super::failure::Cause>,
+}
+
+/// Records are counted up to here, so that a page takes as long with a million of them.
+pub const HELD_MAX: u64 = 20_000;
+/// Runs on a connection's page.
+const RUNS_SHOWN: i64 = 10;
+
+impl Views<'_> {
+    /// The connections that this visitor may see, each with its objects.
+    ///
+    /// # Errors
+    /// [`AppError::NotPermitted`], [`AppError::Store`].
+    pub async fn connections(&self, scope: &TenantScope) -> Result<Vec<ConnectionLine>, AppError> {
+        let tx = self.open(scope, Permission::ReadOperations).await?;
+        Ok(lines(&tx, scope).await?.into_iter().map(|(_, line)| line).collect())
+    }
+
+    /// One connection's page.
+    ///
+    /// # Errors
+    /// [`AppError::NotPermitted`], [`AppError::Store`].
+    pub async fn connection(&self, scope: &TenantScope, id: ConnectionId) -> Result<Option<ConnectionPage>, AppError> {
+        let tx = self.open(scope, Permission::ReadOperations).await?;
+        let Some((story, line)) = lines(&tx, scope).await?.into_iter().find(|(_, line)| line.id == id) else {
+            return Ok(None);
+        };
+        let ages: HashMap<_, _> = store::views::credential_ages(&tx, id).await?.into_iter().collect();
+        let runs = store::engine::runs::page(&tx, Some(vec![id.0]), None, RUNS_SHOWN).await?;
+        let causes = store::engine::failures::causes(&tx, Some(vec![id.0])).await?;
+        let names = HashMap::from([(id, line.name.clone())]);
+        let form = catalogue::system(&story.connector).map(|system| system.form).unwrap_or_default();
+        let (secret, plain): (Vec<_>, Vec<_>) =
+            form.into_iter().partition(|field| field.kind == catalogue::EntryKind::Secret);
+        let settings = plain
+            .into_iter()
+            .map(|field| {
+                let set = story.settings.get(field.name).and_then(|value| value.as_str());
+                (field.label.to_owned(), set.or(field.default).unwrap_or_default().to_owned())
+            })
+            .filter(|(_, value)| !value.is_empty())
+            .collect();
+        Ok(Some(ConnectionPage {
+            connector: story.connector,
+            settings,
+            credentials: secret
+                .into_iter()
+                .map(|field| (field.label.to_owned(), ages.get(field.name).copied()))
+                .collect(),
+            runs: runs.into_iter().filter_map(|row| RunLine::of(row, &names)).collect(),
+            causes: causes.into_iter().filter_map(|cause| super::failure::Cause::of(cause, &names)).collect(),
+            line,
+        }))
+    }
+}
+
+/// The visible connections with their objects, in the order of the list.
+pub(super) async fn lines(
+    tx: &TenantTx,
+    scope: &TenantScope,
+) -> Result<Vec<(ConnectionStory, ConnectionLine)>, AppError> {
+    let rooftops = scope.grants().rooftops(Permission::ReadOperations);
+    let stories = store::views::connections(tx).await?;
+    let latest: HashMap<_, _> = store::engine::runs::latest(tx)
+        .await?
+        .into_iter()
+        .map(|run| ((run.connection, run.object), (run.state, run.message)))
+        .collect();
+    let mut objects: HashMap<ConnectionId, Vec<ObjectLine>> = HashMap::new();
+    for story in store::views::objects(tx, i64::try_from(HELD_MAX).unwrap_or(i64::MAX)).await? {
+        let newest = latest.get(&(story.connection, story.object)).cloned();
+        objects.entry(story.connection).or_default().push(object_line(story, newest));
+    }
+    Ok(stories
+        .into_iter()
+        .filter(|story| match &rooftops {
+            None => true,
+            Some(mine) => story.rooftop.is_some_and(|rooftop| mine.iter().any(|id| id.0 == rooftop)),
+        })
+        .map(|story| {
+            let line = ConnectionLine {
+                id: story.id,
+                name: story.name.clone(),
+                system: catalogue::system(&story.connector).map_or(story.connector.as_str(), |system| system.name).to_owned(),
+                role: story.role,
+                rooftop: story.rooftop.map(RooftopId),
+                rooftop_name: story.rooftop_name.clone().unwrap_or_default(),
+                state: ConnectionState::named(&story.state),
+                reason: story.state_reason.clone(),
+                tested_at: story.tested_at,
+                objects: objects.remove(&story.id).unwrap_or_default(),
+            };
+            (story, line)
+        })
+        .collect())
+}
+
+fn object_line(story: ObjectStory, newest: Option<(String, String)>) -> ObjectLine {
+    let (last_state, last_message) = newest.map_or((None, String::new()), |(state, message)| (Some(state), message));
+    ObjectLine {
+        object: story.object,
+        pull: story.pull,
+        push: story.push,
+        succeeded_at: story.succeeded_at,
+        held: count(story.held),
+        cadence: story.cadence,
+        next_at: story.next_at,
+        last_state,
+        last_message,
+        published_at: story.published_at,
+        drift: count(story.drift),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line() -> ObjectLine {
+        ObjectLine {
+            object: ObjectKind::Customer,
+            pull: true,
+            push: "none".to_owned(),
+            succeeded_at: Some(DateTime::UNIX_EPOCH),
+            held: 10,
+            cadence: Some(Cadence::Minutes { minutes: 15 }),
+            next_at: None,
+            last_state: Some("succeeded".to_owned()),
+            last_message: String::new(),
+            published_at: None,
+            drift: 0,
+        }
+    }
+
+    fn after(minutes: i64) -> DateTime<Utc> {
+        DateTime::<Utc>::UNIX_EPOCH + TimeDelta::minutes(minutes)
+    }
+
+    #[test]
+    fn one_missed_tick_is_fresh_and_two_are_late() {
+        assert_eq!(line().freshness(after(16)), Freshness::Fresh);
+        assert_eq!(line().freshness(after(36)), Freshness::Late);
+    }
+
+    #[test]
+    fn zero_rows_are_never_green() {
+        let empty = ObjectLine { held: 0, ..line() };
+        assert_eq!(empty.freshness(after(1)), Freshness::Empty);
+    }
+
+    #[test]
+    fn a_failed_run_is_not_hidden_by_an_older_success() {
+        let failed = ObjectLine { last_state: Some("failed".to_owned()), ..line() };
+        assert_eq!(failed.freshness(after(1)), Freshness::Stopped);
+    }
+}

@@ -1,0 +1,272 @@
+//! Golden records: lists, search, and one record with its sources, why each value won, and where it was delivered.
+
+use super::{Views, count};
+use crate::error::AppError;
+use chrono::{DateTime, Utc};
+use domain::permission::Permission;
+use domain::survivorship::Decision;
+use domain::{ConnectionId, Field, GoldenId, ObjectKind, Record, SourceRecordId, SystemRole};
+use std::collections::{BTreeMap, HashMap};
+use store::engine::goldens::{self, GoldenRow};
+use store::engine::records::{self, MemberRow};
+use store::{TenantScope, TenantTx};
+
+/// A golden record in a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordLine {
+    /// Id.
+    pub id: GoldenId,
+    /// What it is.
+    pub object: ObjectKind,
+    /// The surviving values.
+    pub record: Record,
+    /// How many source records tell of it.
+    pub members: u64,
+    /// In how many fields they disagree.
+    pub conflicts: u64,
+    /// Last change.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// A page of a list.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RecordList {
+    /// The records.
+    pub lines: Vec<RecordLine>,
+    /// After which id the next page starts.
+    pub next: Option<GoldenId>,
+}
+
+/// One system's account of an entity.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SourceView {
+    /// Id.
+    pub id: SourceRecordId,
+    /// Its connection.
+    pub connection: ConnectionId,
+    /// Its connection's name.
+    pub connection_name: String,
+    /// The part that system plays.
+    pub role: SystemRole,
+    /// The system's own key.
+    pub external_id: String,
+    /// What it says.
+    pub record: Record,
+    /// What is wrong with it: message and fix.
+    pub issues: Vec<(String, String)>,
+    /// When the system last changed it.
+    pub changed_at: DateTime<Utc>,
+    /// Fields whose value is older than that.
+    pub since: BTreeMap<Field, DateTime<Utc>>,
+}
+
+/// One field of the golden record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FieldView {
+    /// The field.
+    pub field: Field,
+    /// The surviving value.
+    pub value: String,
+    /// Who told it.
+    pub winner: SourceRecordId,
+    /// Why it survived.
+    pub rule: Decision,
+    /// Whether others told something else.
+    pub conflict: bool,
+}
+
+/// What one system should hold of it and does hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryView {
+    /// The system.
+    pub connection: ConnectionId,
+    /// Its name.
+    pub connection_name: String,
+    /// State.
+    pub state: DeliveryState,
+    /// Its key there.
+    pub external_id: Option<String>,
+    /// When it was last delivered.
+    pub delivered_at: Option<DateTime<Utc>>,
+    /// When it is tried next.
+    pub due_at: DateTime<Utc>,
+    /// How often the newest state was tried.
+    pub attempts: u64,
+    /// The system's words, where it refused.
+    pub last_error: String,
+}
+
+/// Where a delivery stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeliveryState {
+    /// The system holds the newest state.
+    Settled,
+    /// On its way.
+    Due,
+    /// Waits for a person.
+    NeedsYou,
+    /// Not wanted there.
+    NotWanted,
+}
+
+/// A record's own page.
+#[derive(Clone, Debug)]
+pub struct RecordPage {
+    /// What the list shows too.
+    pub line: RecordLine,
+    /// The decided fields.
+    pub fields: Vec<FieldView>,
+    /// Its sources.
+    pub sources: Vec<SourceView>,
+    /// What each system should hold.
+    pub deliveries: Vec<DeliveryView>,
+    /// Open candidates that name it: what the other is called, and the pair.
+    pub doubtful: Vec<(String, domain::CandidateId)>,
+    /// Records that refer to it, such as a customer's vehicles and deals.
+    pub related: Vec<RecordLine>,
+}
+
+/// Why a value survived, in words.
+#[must_use]
+pub const fn decision_words(rule: Decision) -> &'static str {
+    match rule {
+        Decision::Unopposed => "Only one system says",
+        Decision::Agreed => "All agree",
+        Decision::SystemFirst => "This system comes first",
+        Decision::Newest => "Changed last",
+        Decision::Strictest => "The strictest consent",
+        Decision::OldestRecord => "Oldest record",
+    }
+}
+
+/// Records that refer to one, on its page.
+const RELATED_MAX: i64 = 50;
+
+impl RecordLine {
+    pub(super) fn of(row: &GoldenRow) -> Self {
+        Self {
+            id: row.id,
+            object: row.object,
+            record: row.golden.record(row.object),
+            members: count(row.members),
+            conflicts: count(row.conflicts),
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+/// The systems' accounts of these entities, by entity.
+pub(super) async fn sources(
+    tx: &TenantTx,
+    goldens: &[GoldenId],
+) -> Result<BTreeMap<GoldenId, Vec<SourceView>>, AppError> {
+    let names: HashMap<_, _> =
+        store::views::connections(tx).await?.into_iter().map(|story| (story.id, (story.name, story.role))).collect();
+    let mut by_golden: BTreeMap<GoldenId, Vec<SourceView>> = BTreeMap::new();
+    for member in records::members(tx, goldens.iter().map(|id| id.0).collect()).await? {
+        by_golden.entry(member.golden).or_default().push(source(member, &names));
+    }
+    Ok(by_golden)
+}
+
+fn source(member: MemberRow, names: &HashMap<ConnectionId, (String, SystemRole)>) -> SourceView {
+    let (connection_name, role) = names.get(&member.connection).cloned().unwrap_or((String::new(), SystemRole::Other));
+    SourceView {
+        id: member.id,
+        connection: member.connection,
+        connection_name,
+        role,
+        external_id: member.external_id,
+        issues: member.doc.issues.iter().map(|issue| (issue.message.to_string(), issue.fix.to_string())).collect(),
+        record: member.doc.record,
+        since: member.doc.since,
+        changed_at: member.changed_at,
+    }
+}
+
+impl Views<'_> {
+    /// A page of the records of one kind.
+    ///
+    /// # Errors
+    /// [`AppError::NotPermitted`], [`AppError::Store`].
+    pub async fn records(
+        &self,
+        scope: &TenantScope,
+        object: ObjectKind,
+        after: Option<GoldenId>,
+        limit: u32,
+    ) -> Result<RecordList, AppError> {
+        let tx = self.open(scope, Permission::ReadRecords).await?;
+        let rows = goldens::page(&tx, object, after, i64::from(limit)).await?;
+        let next = rows.last().filter(|_| count(rows.len()) == u64::from(limit)).map(|row| row.id);
+        Ok(RecordList { lines: rows.iter().map(RecordLine::of).collect(), next })
+    }
+
+    /// How many records of each kind there are.
+    ///
+    /// # Errors
+    /// [`AppError::NotPermitted`], [`AppError::Store`].
+    pub async fn record_counts(&self, scope: &TenantScope) -> Result<Vec<(ObjectKind, u64)>, AppError> {
+        let tx = self.open(scope, Permission::ReadRecords).await?;
+        Ok(goldens::counts(&tx).await?.into_iter().map(|(object, many)| (object, count(many))).collect())
+    }
+
+    /// One record's page. One that was merged answers with what it became part of.
+    ///
+    /// # Errors
+    /// [`AppError::NotPermitted`], [`AppError::Store`].
+    pub async fn record(&self, scope: &TenantScope, id: GoldenId) -> Result<Option<RecordPage>, AppError> {
+        let tx = self.open(scope, Permission::ReadRecords).await?;
+        let Some(row) = goldens::find(&tx, id).await? else { return Ok(None) };
+        let sources = sources(&tx, &[row.id]).await?.remove(&row.id).unwrap_or_default();
+        let names: HashMap<_, _> =
+            store::views::connections(&tx).await?.into_iter().map(|story| (story.id, story.name)).collect();
+        let deliveries = store::views::targets(&tx, row.id).await?;
+        let pairs = store::views::pairs_of(&tx, row.id).await?;
+        let others = goldens::by_ids(&tx, pairs.iter().map(|(_, other)| other.0).collect()).await?;
+        let pointing = store::engine::references::to_golden(&tx, row.id, RELATED_MAX).await?;
+        let related = goldens::by_ids(&tx, pointing.iter().map(|reference| reference.from.0).collect()).await?;
+        Ok(Some(RecordPage {
+            line: RecordLine::of(&row),
+            fields: row
+                .golden
+                .fields
+                .iter()
+                .map(|(field, decided)| FieldView {
+                    field: *field,
+                    value: decided.value.to_plain(),
+                    winner: decided.winner,
+                    rule: decided.rule,
+                    conflict: !decided.losers.is_empty(),
+                })
+                .collect(),
+            sources,
+            deliveries: deliveries
+                .into_iter()
+                .map(|story| DeliveryView {
+                    connection: story.connection,
+                    connection_name: names.get(&story.connection).cloned().unwrap_or_default(),
+                    state: match story.state {
+                        0 => DeliveryState::Settled,
+                        1 => DeliveryState::Due,
+                        3 => DeliveryState::NotWanted,
+                        _ => DeliveryState::NeedsYou,
+                    },
+                    external_id: story.external_id,
+                    delivered_at: story.delivered_at,
+                    due_at: story.due_at,
+                    attempts: count(story.attempts),
+                    last_error: story.last_error,
+                })
+                .collect(),
+            doubtful: pairs
+                .into_iter()
+                .filter_map(|(pair, other)| {
+                    let other = others.iter().find(|row| row.id == other)?;
+                    Some((other.golden.record(other.object).title(), pair))
+                })
+                .collect(),
+            related: related.iter().map(RecordLine::of).collect(),
+        }))
+    }
+}
