@@ -1,6 +1,6 @@
 //! The connector trait: what a vendor's system can do is what answers `Some`.
 
-use crate::about::About;
+use crate::about::{About, PushMode};
 use crate::access::{Access, Tokens};
 use crate::error::ConnectorError;
 use async_trait::async_trait;
@@ -23,6 +23,11 @@ pub trait Connector: Send + Sync {
     /// Tries the connection in steps (address → TLS → sign-in → permission → sample), each with the remote's own words.
     /// Changes nothing. A failed step is an outcome, not an error.
     async fn verify(&self, access: &Access) -> Verified;
+
+    /// How this connection writes an object, where the channel is the dealer's setting.
+    fn push_mode(&self, _access: &Access, object: ObjectKind) -> PushMode {
+        self.about().capability(object).map_or(PushMode::None, |capability| capability.push)
+    }
 
     /// Reading an object page by page.
     fn pull(&self, _object: ObjectKind) -> Option<&dyn Pull> {

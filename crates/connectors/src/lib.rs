@@ -10,6 +10,7 @@ pub mod error;
 pub mod file_transfer;
 pub mod files;
 pub mod hubspot;
+pub mod inventory_feed;
 pub mod opentrack;
 pub mod registry;
 pub mod vendor_http;

@@ -3,9 +3,17 @@
 use crate::connector::Connector;
 use crate::files::Files;
 use crate::hubspot::HubSpot;
+use crate::inventory_feed::InventoryFeed;
 use crate::opentrack::OpenTrack;
 
-static CONNECTORS: &[&dyn Connector] = &[&Files, &HubSpot, &OpenTrack];
+// One a line, so that two new connectors do not meet.
+#[rustfmt::skip]
+static CONNECTORS: &[&dyn Connector] = &[
+    &Files,
+    &HubSpot,
+    &InventoryFeed,
+    &OpenTrack,
+];
 
 /// All connectors, in the order of the catalogue.
 #[must_use]

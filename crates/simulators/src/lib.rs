@@ -5,6 +5,7 @@
 
 pub mod faults;
 pub mod hubspot;
+pub mod inventory_feed;
 pub mod opentrack;
 pub mod population;
 pub mod server;

@@ -1,7 +1,7 @@
 //! The server of all simulators.
 
 use crate::faults::{Faults, Planned, meet};
-use crate::{Simulator, hubspot, opentrack};
+use crate::{Simulator, hubspot, inventory_feed, opentrack};
 use actix_web::{App, HttpResponse, HttpServer, middleware, web};
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -9,7 +9,14 @@ use std::sync::Arc;
 /// All simulators, by vendor. Adding one is its folder and one line here.
 #[must_use]
 pub fn all(faults: &Faults) -> Vec<Arc<dyn Simulator>> {
-    vec![Arc::new(hubspot::HubSpot::new(faults)), Arc::new(opentrack::OpenTrack::new(faults))]
+    // One a line, so that two new simulators do not meet.
+    #[rustfmt::skip]
+    let all: Vec<Arc<dyn Simulator>> = vec![
+        Arc::new(hubspot::HubSpot::new(faults)),
+        Arc::new(inventory_feed::Website::new()),
+        Arc::new(opentrack::OpenTrack::new(faults)),
+    ];
+    all
 }
 
 /// Serves simulators on a listener until the returned server is stopped.
