@@ -247,7 +247,6 @@ pub fn outgoing(record: Record) -> Outgoing {
 }
 
 /// A row of a feed.
-#[allow(dead_code, reason = "for feeds")]
 pub fn feed_row(record: Record, context: connectors::FeedContext) -> FeedRow {
     FeedRow { golden: GoldenId::new(), record, context }
 }

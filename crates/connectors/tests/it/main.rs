@@ -16,7 +16,9 @@ mod files_servers;
 mod files_support;
 mod hubspot;
 mod hubspot_contract;
+mod inventory_feed;
 mod opentrack;
+mod sshd;
 
 conformance!(hubspot_conforms, crate::hubspot::Fixture);
 // OpenTrack has no operation that deletes: its own test says what comes of a withdrawal.
@@ -38,3 +40,4 @@ conformance!(opentrack_conforms, crate::opentrack::Fixture;
     a_refused_call_writes_nothing_and_the_repeat_writes_once,
     the_same_write_again_changes_nothing,
 );
+conformance!(inventory_feed_conforms, crate::inventory_feed::Fixture);
