@@ -3,7 +3,7 @@
 use super::oauth::Grants;
 use super::outbox::{Target, Told};
 use super::table::{Properties, Wrote};
-use super::{Kind, Limits, Shared, State, batch};
+use super::{Kind, Limits, Shared, State, batch, people};
 use crate::faults::{Fault, Planned};
 use actix_web::HttpResponse;
 use actix_web::web::{self, Bytes, Data, Json as Body, Path, Query, ServiceConfig};
@@ -27,6 +27,8 @@ pub struct Contact {
 /// The control routes of this vendor.
 pub fn routes(config: &mut ServiceConfig) {
     config
+        .route("/load", web::post().to(people::load))
+        .route("/people", web::get().to(people::people))
         .route("/limits", web::post().to(limits))
         .route("/storm", web::post().to(storm))
         .route("/search_lag", web::post().to(search_lag))

@@ -11,6 +11,7 @@ mod control;
 mod limits;
 mod oauth;
 mod outbox;
+mod people;
 mod search;
 mod table;
 
@@ -110,6 +111,8 @@ struct State {
     grants: Grants,
     meter: Meter,
     effects: Effects,
+    /// Who is behind each contact that came from a population.
+    people: BTreeMap<u64, u64>,
     /// How long a change is invisible to the search.
     search_lag_ms: i64,
 }
@@ -125,6 +128,7 @@ impl State {
             grants: Grants::default(),
             meter: Meter::default(),
             effects: Effects::default(),
+            people: BTreeMap::new(),
             search_lag_ms: 0,
         }
     }
