@@ -223,11 +223,14 @@ pub async fn a_slow_write_is_unknown_and_its_repeat_makes_no_duplicate(bench: Be
     write_lost(&bench, Fault::Slow { delay_ms: 2_500 }).await;
 }
 
+/// Whether an error is the one that a fault should lead to.
+type IsExpected = fn(&ConnectorError) -> bool;
+
 pub async fn a_refused_call_writes_nothing_and_the_repeat_writes_once(bench: Bench) {
     let Some(object) = bench.fixture().writes() else { return };
     bench.push(&bench.access(), &[bench.outgoing(99)]).await.unwrap();
     let batch = [bench.outgoing(0)];
-    let faults: [(Fault, fn(&ConnectorError) -> bool); 3] = [
+    let faults: [(Fault, IsExpected); 3] = [
         (Fault::Unauthorized, |error| matches!(error, ConnectorError::Unauthorized { .. })),
         (Fault::TooMany { retry_after_s: Some(3) }, |error| matches!(error, ConnectorError::RateLimited { .. })),
         (Fault::Broken, |error| {
