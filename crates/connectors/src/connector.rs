@@ -9,6 +9,7 @@ use domain::mapping::Mapping;
 use domain::{Field, GoldenId, ObjectKind, Record};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+use std::collections::BTreeMap;
 
 /// One kind of system.
 #[async_trait]
@@ -24,8 +25,8 @@ pub trait Connector: Send + Sync {
     /// Changes nothing. A failed step is an outcome, not an error.
     async fn verify(&self, access: &Access) -> Verified;
 
-    /// How this connection writes an object, where the channel is the dealer's setting.
-    fn push_mode(&self, _access: &Access, object: ObjectKind) -> PushMode {
+    /// How a connection with these settings writes an object: for some connectors the channel is the dealer's choice.
+    fn push_mode(&self, _settings: &BTreeMap<String, String>, object: ObjectKind) -> PushMode {
         self.about().capability(object).map_or(PushMode::None, |capability| capability.push)
     }
 

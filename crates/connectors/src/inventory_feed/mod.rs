@@ -22,6 +22,7 @@ use crate::error::ConnectorError;
 use async_trait::async_trait;
 use domain::mapping::Mapping;
 use domain::{Field, ObjectKind, SystemRole};
+use std::collections::BTreeMap;
 
 /// The connector.
 pub struct InventoryFeed;
@@ -40,8 +41,8 @@ enum Channel {
 impl Channel {
     const NAMES: [&str; 3] = ["json_api", "google", "csv_template"];
 
-    fn of(access: &Access) -> Result<Self, ConnectorError> {
-        match access.setting("channel")? {
+    fn of(settings: &BTreeMap<String, String>) -> Result<Self, ConnectorError> {
+        match settings.get("channel").map_or("json_api", |name| name.trim()) {
             "json_api" => Ok(Self::JsonApi),
             "google" => Ok(Self::Google),
             "csv_template" => Ok(Self::CsvTemplate),
@@ -108,8 +109,8 @@ impl Connector for InventoryFeed {
         None
     }
 
-    fn push_mode(&self, access: &Access, object: ObjectKind) -> PushMode {
-        match (object, Channel::of(access)) {
+    fn push_mode(&self, settings: &BTreeMap<String, String>, object: ObjectKind) -> PushMode {
+        match (object, Channel::of(settings)) {
             (ObjectKind::Inventory, Ok(Channel::JsonApi)) => PushMode::CreateAndUpdate,
             (ObjectKind::Inventory, Ok(Channel::Google | Channel::CsvTemplate)) => PushMode::Feed,
             (ObjectKind::Inventory, Err(_))
@@ -126,7 +127,7 @@ impl Connector for InventoryFeed {
 
     async fn verify(&self, access: &Access) -> Verified {
         let mut verified = Verified::default();
-        let Some(channel) = verified.step("Channel", "the channel is known", Channel::of(access)) else {
+        let Some(channel) = verified.step("Channel", "the channel is known", Channel::of(&access.settings)) else {
             return verified;
         };
         match channel {
@@ -167,7 +168,7 @@ impl Push for InventoryFeed {
         _object: ObjectKind,
         batch: &[Outgoing],
     ) -> Result<Vec<Pushed>, ConnectorError> {
-        match Channel::of(access)? {
+        match Channel::of(&access.settings)? {
             Channel::JsonApi => json_api::push(access, batch).await,
             Channel::Google | Channel::CsvTemplate => Err(ConnectorError::Misconfigured {
                 setting: "channel",
@@ -184,7 +185,7 @@ impl Feed for InventoryFeed {
     }
 
     async fn publish(&self, access: &Access, rows: &[FeedRow]) -> Result<Published, ConnectorError> {
-        let built = match Channel::of(access)? {
+        let built = match Channel::of(&access.settings)? {
             Channel::JsonApi => {
                 return Err(ConnectorError::Misconfigured {
                     setting: "channel",
@@ -194,7 +195,7 @@ impl Feed for InventoryFeed {
             Channel::Google => google::build(rows, access.optional("legal_disclaimer").unwrap_or_default())?,
             Channel::CsvTemplate => template::build(rows, &template::read(access)?)?,
         };
-        let zips = match (access.optional("packing"), Channel::of(access)?) {
+        let zips = match (access.optional("packing"), Channel::of(&access.settings)?) {
             (Some("zip"), _) | (Some("by_channel") | None, Channel::Google) => true,
             (Some(_) | None, _) => false,
         };

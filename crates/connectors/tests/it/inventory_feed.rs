@@ -155,7 +155,7 @@ async fn the_channel_decides_how_vehicles_are_written() {
         ("fax", PushMode::None),
     ] {
         access.settings.insert("channel".to_owned(), channel.to_owned());
-        assert_eq!(bench.connector().push_mode(&access, ObjectKind::Inventory), mode, "{channel}");
+        assert_eq!(bench.connector().push_mode(&access.settings, ObjectKind::Inventory), mode, "{channel}");
     }
 }
 
