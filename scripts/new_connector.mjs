@@ -31,7 +31,13 @@ function edit(path, pattern, replacement) {
   if (!pattern.test(text)) refuse(`${path} does not look as expected (${pattern}); nothing was written.`);
   writes.set(path, text.replace(pattern, replacement));
 }
-const beforeList = (addition) => (_, start, list) => `${start}${list.trimEnd().replace(/,$/, "")}${list.trim() ? ", " : ""}${addition}]`;
+// A list of one entry a line stays one.
+const beforeList = (addition) => (_, start, list) => {
+  const entries = list.trimEnd().replace(/,$/, "");
+  const indent = /\n( *)\S/.exec(list)?.[1];
+  if (indent !== undefined) return `${start}${entries},\n${indent}${addition},\n${indent.slice(4)}]`;
+  return `${start}${entries}${list.trim() ? ", " : ""}${addition}]`;
+};
 edit("crates/connectors/src/lib.rs", /^pub mod /m, `pub mod ${key};\npub mod `);
 edit("crates/connectors/src/registry.rs", /(static CONNECTORS: [^=]*= &\[)([^\]]*)\]/, beforeList(`&crate::${key}::${Name}`));
 edit("crates/simulators/src/lib.rs", /^pub mod /m, `pub mod ${key};\npub mod `);
