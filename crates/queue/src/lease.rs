@@ -3,7 +3,7 @@
 use domain::{JobId, TenantId};
 use std::sync::Arc;
 use std::time::Duration;
-use store::jobs::Claim;
+use store::jobs::{Claim, Holding};
 use store::{StoreError, TenantScope, TenantTx};
 use tokio_util::sync::CancellationToken;
 
@@ -40,7 +40,16 @@ impl Lease {
     /// # Errors
     /// [`StoreError::LeaseLost`] where the job is no longer ours: roll back and stop.
     pub async fn hold(&self, tx: &TenantTx) -> Result<(), StoreError> {
-        store::jobs::hold(tx, self.claim(), RUN_LEASE).await
+        store::jobs::hold(tx, self.claim(), RUN_LEASE, Holding::Effects).await
+    }
+
+    /// The same for a transaction that moves the job's checkpoint on. A job that gets ahead is not what kills its
+    /// worker, so its crashes so far are forgotten; one that never does is quarantined after three.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`] where the job is no longer ours: roll back and stop.
+    pub async fn advance(&self, tx: &TenantTx) -> Result<(), StoreError> {
+        store::jobs::hold(tx, self.claim(), RUN_LEASE, Holding::Progress).await
     }
 
     /// Whether the job is known to be somebody else's by now. Ask before a call to the outside.

@@ -15,6 +15,9 @@ use uuid::Uuid;
 /// A transaction of a handler that is idle for this long is ended by Postgres: its process is frozen, and the row
 /// lock it holds would keep the job from everybody else.
 const FROZEN_MS: u32 = 20_000;
+/// A worker that dies takes all it runs with it. What was there for the second time may be the killer: from then on
+/// such jobs run one at a time, so that the next crash shows which one it was, and the others are cleared.
+const SUSPECT_CRASHES: i32 = 2;
 /// Rows deleted by one purge.
 const PURGE_ROWS_MAX: i64 = 5_000;
 
@@ -158,18 +161,39 @@ async fn insert_jobs(
         .map_err(StoreError::from)
 }
 
+/// What a transaction under a lease commits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holding {
+    /// Something; the job may still die at the same place as before.
+    Effects,
+    /// A checkpoint behind the place where it began: earlier crashes were not this job's fault.
+    Progress,
+}
+
 /// Makes this transaction's changes count only if this claim still holds the job: locks its row until the end of the
 /// transaction and extends the lease.
 ///
 /// # Errors
 /// [`StoreError::LeaseLost`] where somebody else has it or may have it soon; then roll back.
-pub async fn hold(tx: &TenantTx, claim: Claim, lease: Duration) -> Result<(), StoreError> {
+pub async fn hold(tx: &TenantTx, claim: Claim, lease: Duration, holding: Holding) -> Result<(), StoreError> {
+    let advancing = match holding {
+        Holding::Effects => false,
+        Holding::Progress => true,
+    };
     let held = tx
         .row(
-            "UPDATE job SET lease_until = greatest(lease_until, now() + $4 * interval '1 millisecond')
+            "UPDATE job SET lease_until = greatest(lease_until, now() + $4 * interval '1 millisecond'),
+                 crashes = CASE WHEN $6 THEN 0 ELSE crashes END
              WHERE tenant_id = $1 AND id = $2 AND fence = $3 AND state = 2
              RETURNING set_config('idle_in_transaction_session_timeout', $5, true)",
-            [tx.owner(), claim.job.0.into(), claim.fence.into(), millis(lease), FROZEN_MS.to_string().into()],
+            [
+                tx.owner(),
+                claim.job.0.into(),
+                claim.fence.into(),
+                millis(lease),
+                FROZEN_MS.to_string().into(),
+                advancing.into(),
+            ],
         )
         .await?;
     held.map(|_| ()).ok_or(StoreError::LeaseLost)
@@ -243,7 +267,7 @@ pub struct ClaimLimits {
 }
 
 /// Claims due jobs of a lane for pushing: tenants in turn, beginning after `after`, one job each before anybody's
-/// second. Finds the tenants by hopping over the index, so that a tenant with a million jobs costs one hop.
+/// second. Of the jobs under suspicion of killing their process only one is out at a time. Finds the tenants by hopping over the index, so that a tenant with a million jobs costs one hop.
 ///
 /// # Errors
 /// [`StoreError::Database`].
@@ -286,10 +310,12 @@ pub async fn claim(
                  ) found
              ),
              chosen AS MATERIALIZED (
-                 SELECT due.tenant_id, due.id, due.nth, turn.turn FROM turn, LATERAL (
-                     SELECT tenant_id, id, row_number() OVER (ORDER BY run_at) AS nth FROM (
-                         SELECT tenant_id, id, run_at FROM job
+                 SELECT due.tenant_id, due.id, due.crashes, due.nth, turn.turn FROM turn, LATERAL (
+                     SELECT tenant_id, id, crashes, row_number() OVER (ORDER BY run_at) AS nth FROM (
+                         SELECT tenant_id, id, crashes, run_at FROM job
                          WHERE state = 0 AND lane = $1 AND tenant_id = turn.tenant_id AND run_at <= now()
+                           AND (crashes < $6 OR NOT EXISTS (
+                               SELECT FROM job suspect WHERE suspect.state IN (1, 2) AND suspect.crashes >= $6))
                          ORDER BY lane, tenant_id, run_at LIMIT turn.room FOR UPDATE SKIP LOCKED
                      ) locked
                  ) due
@@ -298,6 +324,7 @@ pub async fn claim(
              claimed AS (
                  UPDATE job SET state = 1, fence = job.fence + 1, lease_until = now() + $5 * interval '1 millisecond'
                  FROM chosen WHERE job.tenant_id = chosen.tenant_id AND job.id = chosen.id AND job.state = 0
+                   AND (chosen.crashes < $6 OR chosen.id = (SELECT id FROM chosen WHERE crashes >= $6 LIMIT 1))
                  RETURNING job.tenant_id, job.id, job.fence, chosen.nth, chosen.turn
              )
              SELECT tenant_id, id, fence FROM claimed ORDER BY nth, turn",
@@ -307,6 +334,7 @@ pub async fn claim(
                 i64::from(limits.jobs).into(),
                 i64::from(limits.per_tenant).into(),
                 millis(limits.lease),
+                SUSPECT_CRASHES.into(),
             ],
         )
         .await?;

@@ -6,6 +6,8 @@
 
 pub mod application;
 pub mod database;
+pub mod redis;
 
 pub use application::TestApp;
 pub use database::TestDb;
+pub use redis::TestRedis;
