@@ -71,7 +71,6 @@ need_build_tools() {
     fail "There is no cargo on this machine's PATH." "Install Rust from rustup.rs (1.95 or newer), open a new shell, and start again."
   command -v cc >/dev/null || want "a C compiler, for crates that build C" build-essential
   command -v pkg-config >/dev/null || want "pkg-config" pkg-config
-  command -v cmake >/dev/null || true
 }
 
 need_databases() {
@@ -89,6 +88,7 @@ need_test_tools() {
   [ -x /usr/lib/openssh/sftp-server ] && has_sbin sshd || want "OpenSSH's server, which the SFTP tests start" openssh-server openssh-sftp-server
   has_sbin vsftpd || want "vsftpd, which the FTPS tests start" vsftpd
   command -v xmllint >/dev/null || want "xmllint, which checks XML against schemas" libxml2-utils
+  python3 -m pip --version >/dev/null 2>&1 || want "pip, which fetches the tests' public data" python3-pip
   command -v openssl >/dev/null || want "openssl, for test certificates" openssl
 }
 
