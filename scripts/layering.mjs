@@ -29,7 +29,7 @@ const onlyIn = {
   leptos: ["web"],
   leptos_actix: ["web"],
   reqwest: ["connectors", "app", "simulators", "testkit", "e2e"],
-  russh: ["connectors"],
+  russh: ["connectors", "simulators"],
   suppaftp: ["connectors"],
 };
 // Crates that must not be reached at all, by whatever way.
@@ -109,12 +109,13 @@ const withoutAFolderYet = [
   "klaviyo", "twilio", "callrail", "routeone", "docusign",
 ];
 const folders = readdirSync("crates/connectors/src", { withFileTypes: true }).filter((e) => e.isDirectory()).map((e) => e.name);
-const simulated = readdirSync("crates/simulators/src", { withFileTypes: true }).filter((e) => e.isDirectory()).map((e) => e.name);
+const isConnector = (folder) => {
+  const path = `crates/connectors/src/${folder}/mod.rs`;
+  return existsSync(path) && /impl Connector for /.test(readFileSync(path, "utf8"));
+};
 const vendors = new Map();
-for (const folder of new Set([...folders, ...simulated])) {
-  if (!/^(bin|population|conformance)$/.test(folder)) {
-    for (const name of alsoCalled[folder] ?? [folder.replaceAll("_", "")]) vendors.set(name, folder);
-  }
+for (const folder of folders.filter(isConnector)) {
+  for (const name of alsoCalled[folder] ?? [folder.replaceAll("_", "")]) vendors.set(name, folder);
 }
 for (const name of withoutAFolderYet) if (!vendors.has(name)) vendors.set(name, name);
 // A short name (cdk, kbb) counts only as a word of its own; a long one inside an identifier too.
