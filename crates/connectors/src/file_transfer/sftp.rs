@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse};
 use russh::keys::{HashAlg, PrivateKeyWithHashAlg, PublicKeyOrCertificate, decode_secret_key};
 use russh::{MethodKind, MethodSet};
-use russh_sftp::client::SftpSession;
 use russh_sftp::client::error::Error as SftpError;
 use russh_sftp::client::fs::Metadata;
-use russh_sftp::protocol::{FileType, OpenFlags, StatusCode};
+use russh_sftp::client::{RawSftpSession, SftpSession};
+use russh_sftp::protocol::{FileType, OpenFlags, Packet, StatusCode};
 use secrecy::ExposeSecret;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -21,6 +21,8 @@ use tokio::time::timeout;
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(20);
 /// An unused connection closes itself.
 const IDLE_MAX: Duration = Duration::from_secs(90);
+/// A rename that replaces, as POSIX has it.
+const POSIX_RENAME: &str = "posix-rename@openssh.com";
 /// The most rounds of questions in a keyboard-interactive sign-in.
 const QUESTIONS_MAX: usize = 5;
 
@@ -34,7 +36,7 @@ pub struct Met {
 /// Signed in, with the SFTP subsystem open.
 pub struct Sftp {
     // Dropping the handle would end the connection.
-    _handle: Handle<Pin>,
+    handle: Handle<Pin>,
     session: SftpSession,
     folder: String,
 }
@@ -179,7 +181,7 @@ impl Met {
             .map_err(|late| ConnectorError::unavailable("the SFTP subsystem did not answer", late))?
             .map_err(|error| read_error(error, "the SFTP subsystem"))?;
         session.set_timeout(30);
-        Ok(Sftp { _handle: self.handle, session, folder: place.folder.clone() })
+        Ok(Sftp { handle: self.handle, session, folder: place.folder.clone() })
     }
 }
 
@@ -217,12 +219,37 @@ impl Sftp {
             file.shutdown().await
         };
         written.await.map_err(|error| ConnectorError::unavailable("the file could not be written", error))?;
+        if self.replace_at_once(&part, &whole).await {
+            return Ok(());
+        }
         if self.session.rename(part.clone(), whole.clone()).await.is_err() {
             // SFTP's rename does not replace; between these two calls the file is missing for a moment.
             self.session.remove_file(whole.clone()).await.ok();
             self.session.rename(part, whole).await.map_err(|error| read_error(error, name))?;
         }
         Ok(())
+    }
+
+    /// Renames over an existing file in one step, by OpenSSH's extension; whether the server did.
+    async fn replace_at_once(&self, from: &str, to: &str) -> bool {
+        // The session hides extensions, so a second channel of the same connection speaks this one.
+        let Ok(channel) = self.handle.channel_open_session().await else { return false };
+        if channel.request_subsystem(true, "sftp").await.is_err() {
+            return false;
+        }
+        let raw = RawSftpSession::new(channel.into_stream());
+        let knows = timeout(HANDSHAKE_TIMEOUT, raw.init()).await;
+        if !matches!(&knows, Ok(Ok(version)) if version.extensions.contains_key(POSIX_RENAME)) {
+            return false;
+        }
+        let mut paths = Vec::with_capacity(from.len() + to.len() + 8);
+        for path in [from, to] {
+            let Ok(length) = u32::try_from(path.len()) else { return false };
+            paths.extend_from_slice(&length.to_be_bytes());
+            paths.extend_from_slice(path.as_bytes());
+        }
+        let answer = raw.extended(POSIX_RENAME, paths).await;
+        matches!(answer, Ok(Packet::Status(status)) if status.status_code == StatusCode::Ok)
     }
 }
 

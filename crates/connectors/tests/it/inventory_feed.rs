@@ -270,3 +270,29 @@ async fn a_server_with_another_key_is_given_nothing() {
     assert!(matches!(error, ConnectorError::Misconfigured { setting: "host_key", .. }), "{error:?}");
     assert_eq!(std::fs::read_dir(sshd.files()).unwrap().count(), 0);
 }
+
+#[tokio::test]
+async fn a_reader_never_finds_the_file_missing_while_it_is_replaced() {
+    let Some(sshd) = Sshd::start() else { return };
+    let bench = Bench::start(Fixture).await;
+    let access = file_access(&bench, &sshd, "csv_template");
+    let feed = bench.connector().feed(ObjectKind::Inventory).unwrap();
+    let rows = [row(vehicle(VINS[0], "P1"))];
+    feed.publish(&access, &rows).await.unwrap();
+    let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let (for_reader, path) = (Arc::clone(&stop), sshd.files().join("vehicles.csv"));
+    let reader = std::thread::spawn(move || {
+        let mut missing = 0;
+        while !for_reader.load(std::sync::atomic::Ordering::Relaxed) {
+            missing += usize::from(!path.exists());
+        }
+        missing
+    });
+
+    for _ in 0..10 {
+        feed.publish(&access, &rows).await.unwrap();
+    }
+
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(reader.join().unwrap(), 0);
+}
