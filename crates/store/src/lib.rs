@@ -20,15 +20,11 @@ pub mod scope;
 pub mod seal;
 pub mod sessions;
 pub mod sql;
-<<<<<<< HEAD
 pub mod tenants;
-pub mod tx;
-pub mod views;
-=======
 pub mod ticks;
 pub mod tx;
+pub mod views;
 pub mod wakes;
->>>>>>> 1b8254b (queue: Relay, lanes, sweep, schedules and budgets, with their tests)
 
 pub use db::Db;
 pub use error::StoreError;
