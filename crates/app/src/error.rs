@@ -1,5 +1,6 @@
 //! What a use-case can answer instead of its result, named for the caller's next step.
 
+use crate::engine::EngineError;
 use crate::fields::FieldError;
 use connectors::ConnectorError;
 use std::error::Error as StdError;
@@ -78,6 +79,19 @@ impl From<StoreError> for AppError {
             | StoreError::Document { .. }
             | StoreError::MasterKey(_)
             | StoreError::LeaseLost => Self::Store(error),
+        }
+    }
+}
+
+impl From<EngineError> for AppError {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Store(error) => error.into(),
+            EngineError::Connector(error) => Self::Connector(error),
+            EngineError::NotPermitted(error) => Self::NotPermitted(error),
+            EngineError::NotFound(what) => Self::NotFound(what),
+            EngineError::NotNow(said) => Self::Conflict { code: "not_now", said },
+            EngineError::CutOff(error) => Self::broken("a piece of work", error),
         }
     }
 }

@@ -1,15 +1,27 @@
 //! Use-cases, one file each: permit, load, decide, save, audit. What server, portal and worker all call.
 
+pub mod access;
 pub mod api_keys;
+pub mod audit_trail;
+pub mod candidates;
 pub mod clock;
 pub mod config;
+pub mod connections;
 pub mod engine;
 pub mod error;
+pub mod failures;
 pub mod fields;
 pub mod identity;
+pub mod ingress;
 pub mod mail;
+pub mod mappings;
 pub mod people;
+pub mod records;
+pub mod rooftops;
+pub mod runs;
+pub mod schedules;
 pub mod start;
+pub mod uploads;
 pub mod views;
 
 pub use clock::Clock;

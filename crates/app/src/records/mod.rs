@@ -1,0 +1,75 @@
+//! Golden records as they are shown: each field with who told it, who told something else, and why one survived.
+
+mod search;
+mod show;
+
+pub use search::Search;
+pub use show::{FieldShown, LoserShown, RecordShown, RecordSummary, SourceShown, TargetShown};
+pub(crate) use show::show_many;
+
+use crate::error::AppError;
+use crate::start::App;
+use domain::permission::Permission;
+use domain::{GoldenId, ObjectKind};
+use store::TenantScope;
+use store::engine::goldens;
+
+/// What can be seen of records.
+#[derive(Clone, Copy)]
+pub struct Records<'a>(pub(crate) &'a App);
+
+impl App {
+    /// Golden records.
+    #[must_use]
+    pub const fn records(&self) -> Records<'_> {
+        Records(self)
+    }
+}
+
+impl Records<'_> {
+    /// A page of living records of one kind, oldest first, after `after`; also where the next page starts.
+    ///
+    /// # Errors
+    /// [`AppError::NotPermitted`], [`AppError::Store`].
+    pub async fn page(
+        self,
+        scope: &TenantScope,
+        object: ObjectKind,
+        after: Option<GoldenId>,
+        limit: u32,
+    ) -> Result<(Vec<RecordSummary>, Option<GoldenId>), AppError> {
+        scope.require(Permission::ReadRecords)?;
+        let tx = self.0.db().tenant(scope).await?;
+        let rows = goldens::page(&tx, object, after, i64::from(limit)).await?;
+        let full = u32::try_from(rows.len()).unwrap_or(u32::MAX) >= limit;
+        let next = rows.last().map(|row| row.id).filter(|_| full);
+        let shown = show::summaries(&tx, scope, rows).await?;
+        tx.commit().await?;
+        Ok((shown, next))
+    }
+
+    /// How many living records of each kind the group has.
+    ///
+    /// # Errors
+    /// [`AppError::NotPermitted`], [`AppError::Store`].
+    pub async fn counts(self, scope: &TenantScope) -> Result<Vec<(ObjectKind, i64)>, AppError> {
+        scope.require_at(None, Permission::ReadRecords)?;
+        let tx = self.0.db().tenant(scope).await?;
+        let counts = goldens::counts(&tx).await?;
+        tx.commit().await?;
+        Ok(counts)
+    }
+
+    /// One record with its sources and deliveries; one that was merged answers with what it became part of.
+    ///
+    /// # Errors
+    /// [`AppError::NotPermitted`], [`AppError::NotFound`], [`AppError::Store`].
+    pub async fn get(self, scope: &TenantScope, id: GoldenId) -> Result<RecordShown, AppError> {
+        scope.require(Permission::ReadRecords)?;
+        let tx = self.0.db().tenant(scope).await?;
+        let row = goldens::find(&tx, id).await?.ok_or(AppError::NotFound("record"))?;
+        let shown = show_many(&tx, scope, vec![row.id.0]).await?.pop();
+        tx.commit().await?;
+        shown.ok_or(AppError::NotFound("record"))
+    }
+}
