@@ -122,7 +122,9 @@ async fn search_window(
             // Every answer has a token of its own, so an equal token is an answer out of somebody's cache.
             let token = reply.get("DataToken").and_then(xml::text).map(ToOwned::to_owned);
             if token.is_none() || token != walk.before {
-                walk.before = token;
+                if !xml::children(&reply, "CustomerSearchResult").is_empty() {
+                    walk.before = token;
+                }
                 break reply;
             }
             repeats += 1;

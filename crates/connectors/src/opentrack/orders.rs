@@ -46,7 +46,7 @@ pub(super) async fn page(access: &Access, ask: &PageAsk) -> Result<Page, Connect
         return Ok(Page { records, rejects: Vec::new(), next: Next::Page(to_cursor(&walk)), expected: None });
     }
     for _ in 0..WINDOWS_PER_PAGE {
-        let window = walk.window(history());
+        let window = whole_days(walk.window(history()), walk.began);
         let found = match closed(&dealer, window).await {
             Err(ConnectorError::TooLarge { what, limit_bytes }) => {
                 walk = walk.shorter().ok_or(ConnectorError::TooLarge { what, limit_bytes })?;
@@ -81,6 +81,12 @@ pub(super) async fn page(access: &Access, ask: &PageAsk) -> Result<Page, Connect
         }
     }
     Ok(Page { records: Vec::new(), rejects: Vec::new(), next: Next::Page(to_cursor(&walk)), expected: None })
+}
+
+/// The same window to the end of its last day: orders close on a day, and a day cut in two would come twice.
+fn whole_days((from, to): Window, began: DateTime<Utc>) -> Window {
+    let end = to.and_then(|to| Some(to.date_naive().and_hms_opt(23, 59, 59)?.and_utc()));
+    (from, end.filter(|end| *end < began - Duration::hours(1)))
 }
 
 fn wants_lines(access: &Access) -> bool {

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 /// The first window's length.
 const SPAN: Duration = Duration::days(30);
-/// No window is longer.
-const SPAN_MAX: Duration = Duration::days(3_650);
+/// No window is longer: after years without a record the next window may hold the first big one.
+const SPAN_MAX: Duration = Duration::days(365);
 /// No window is shorter.
 const SPAN_MIN: Duration = Duration::minutes(10);
 /// A window with more records is followed by one half as long.
@@ -36,7 +36,7 @@ pub(super) struct Walk {
     /// Records of this window that earlier pages brought.
     #[serde(default)]
     pub skip: usize,
-    /// What tells this window's answer from the one before.
+    /// The token of the last answer with records in it: the same one again is no answer to another question.
     #[serde(default)]
     pub before: Option<String>,
 }

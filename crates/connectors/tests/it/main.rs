@@ -19,6 +19,7 @@ mod hubspot_contract;
 mod inventory_feed;
 mod opentrack;
 mod sshd;
+mod opentrack_contract;
 
 conformance!(hubspot_conforms, crate::hubspot::Fixture);
 // OpenTrack has no operation that deletes: its own test says what comes of a withdrawal.

@@ -67,9 +67,9 @@ impl OpenTrack {
     }
 
     /// One ProcessMessage: `content` holds the operation's element.
-    fn star(&self, request: &Node) -> HttpResponse {
+    fn star(&self, request: &Node) -> Reply {
         let Some(asked) = request.find("content").and_then(|content| content.children.first()) else {
-            return failed("STAR:Invalid Structure", "The payload has no content.");
+            return Reply::Fault("STAR:Invalid Structure", "The payload has no content.");
         };
         let response = format!("{}Response", asked.name);
         let now = Utc::now();
@@ -96,16 +96,16 @@ impl OpenTrack {
             "AddRepairOrder" => {
                 dealer().and_then(|company| operations::add_repair_order(&mut self.write(), &company, asked, now))
             }
-            _ => return failed("soap:Client", "The operation is not supported."),
+            _ => return Reply::Fault("soap:Client", "The operation is not supported."),
         };
         let inner = self.faulty(&asked.name, answer.unwrap_or_else(|wrong| error(&wrong)), asked);
-        xml(star_reply(&response, &inner))
+        Reply::Xml(star_reply(&response, &inner))
     }
 
     /// One call of ServiceAPI.asmx.
-    fn direct(&self, request: &Node) -> HttpResponse {
+    fn direct(&self, request: &Node) -> Reply {
         let Some(asked) = request.find("Body").and_then(|body| body.children.first()) else {
-            return failed("soap:Client", "The body is empty.");
+            return Reply::Fault("soap:Client", "The body is empty.");
         };
         let dealer = || check(request).and_then(|()| operations::check_dealer(&self.read(), asked.child("dealer")));
         let answer = match asked.name.as_str() {
@@ -115,11 +115,11 @@ impl OpenTrack {
             "GetClosedRepairOrderDetails" => {
                 dealer().and_then(|company| operations::closed_order_details(&self.read(), &company, asked))
             }
-            _ => return failed("soap:Client", "The operation is not supported."),
+            _ => return Reply::Fault("soap:Client", "The operation is not supported."),
         };
         let inner = answer.unwrap_or_else(|wrong| format!("<Errors>{}</Errors>", error(&wrong)));
         let inner = self.faulty(&asked.name, inner, asked);
-        xml(direct_reply(&asked.name, &inner))
+        Reply::Xml(direct_reply(&asked.name, &inner))
     }
 
     /// The faults that only this folder can make: the page before once more, and a drifted schema.
@@ -177,25 +177,36 @@ fn check(request: &Node) -> Result<(), Wrong> {
     }
 }
 
-fn xml(body: String) -> HttpResponse {
-    HttpResponse::Ok().content_type("text/xml; charset=utf-8").body(body)
+/// An envelope, or a SOAP fault with its code and words.
+enum Reply {
+    Xml(String),
+    Fault(&'static str, &'static str),
 }
 
-fn failed(code: &str, said: &str) -> HttpResponse {
-    HttpResponse::InternalServerError().content_type("text/xml; charset=utf-8").body(fault(code, said))
+impl From<Reply> for HttpResponse {
+    fn from(reply: Reply) -> Self {
+        const XML: &str = "text/xml; charset=utf-8";
+        match reply {
+            Reply::Xml(body) => Self::Ok().content_type(XML).body(body),
+            Reply::Fault(code, said) => Self::InternalServerError().content_type(XML).body(fault(code, said)),
+        }
+    }
 }
 
 async fn call(simulator: Data<OpenTrack>, request: HttpRequest, body: Bytes) -> HttpResponse {
     let Some(envelope) = std::str::from_utf8(&body).ok().and_then(Node::parse) else {
-        return failed("STAR:Invalid Structure", "The message is not well-formed XML.");
+        return Reply::Fault("STAR:Invalid Structure", "The message is not well-formed XML.").into();
     };
     // IIS does not care for case.
     let direct = request.path().to_lowercase().ends_with("serviceapi.asmx");
     let place = envelope.find(if direct { "Body" } else { "content" });
     let operation = place.and_then(|place| place.children.first()).map(|asked| asked.name.as_str()).unwrap_or_default();
     let path = format!("/{KEY}/{operation}");
+    let worker = simulator.clone();
     meet_operation(&simulator.faults, KEY, &path, async {
-        if direct { simulator.direct(&envelope) } else { simulator.star(&envelope) }
+        // A large search takes its time; others are answered meanwhile.
+        let work = web::block(move || if direct { worker.direct(&envelope) } else { worker.star(&envelope) });
+        work.await.unwrap_or(Reply::Fault("soap:Server", "The service is stopping.")).into()
     })
     .await
 }
