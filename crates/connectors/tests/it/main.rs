@@ -18,8 +18,8 @@ mod hubspot;
 mod hubspot_contract;
 mod inventory_feed;
 mod opentrack;
-mod sshd;
 mod opentrack_contract;
+mod sshd;
 
 conformance!(hubspot_conforms, crate::hubspot::Fixture);
 // OpenTrack has no operation that deletes: its own test says what comes of a withdrawal.
