@@ -4,7 +4,7 @@ use crate::engine::{Engine, EngineError, OpenAccess};
 use crate::start::App;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use connectors::{Access, Connector, ConnectorError, FormKind, TokenStore, Tokens, UploadedFile, Uploads};
+use connectors::{About, Access, Connector, ConnectorError, FormKind, TokenStore, Tokens, UploadedFile, Uploads};
 use domain::{ConnectionId, TenantId};
 use futures::{StreamExt, stream};
 use secrecy::{ExposeSecret, SecretString};
@@ -44,6 +44,19 @@ impl OpenAccess for Opener {
     }
 }
 
+/// Settings as filled in, with the form's defaults where nothing was.
+pub(crate) fn with_defaults(about: &About, mut settings: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    for field in about.form.iter().filter(|field| field.kind != FormKind::Secret) {
+        if let Some(default) = field.default {
+            let value = settings.entry(field.name.to_owned()).or_default();
+            if value.trim().is_empty() {
+                default.clone_into(value);
+            }
+        }
+    }
+    settings
+}
+
 /// Puts a connection's access together.
 pub(crate) fn access_for(
     app: &App,
@@ -53,20 +66,11 @@ pub(crate) fn access_for(
     mut opened: BTreeMap<String, SecretString>,
 ) -> Access {
     let about = connector.about();
-    let mut settings = connection.settings.clone();
-    for field in about.form.iter().filter(|field| field.kind != FormKind::Secret) {
-        if let Some(default) = field.default {
-            let value = settings.entry(field.name.to_owned()).or_default();
-            if value.trim().is_empty() {
-                default.clone_into(value);
-            }
-        }
-    }
     opened.remove(TOKENS);
     let keep = Keep { app: app.clone(), tenant, connection: connection.id };
     Access {
         connection: connection.id,
-        settings,
+        settings: with_defaults(about, connection.settings.clone()),
         credentials: opened,
         http: app.http(tenant, connection.id, about.quota),
         tokens: Arc::new(keep.clone()),

@@ -23,12 +23,7 @@ impl AuditTrail<'_> {
     ///
     /// # Errors
     /// [`AppError::NotPermitted`], [`AppError::Store`].
-    pub async fn page(
-        self,
-        scope: &TenantScope,
-        before: Option<i64>,
-        limit: u32,
-    ) -> Result<Vec<AuditEntry>, AppError> {
+    pub async fn page(self, scope: &TenantScope, before: Option<i64>, limit: u32) -> Result<Vec<AuditEntry>, AppError> {
         scope.require_at(None, Permission::ReadAudit)?;
         let tx = self.0.db().tenant(scope).await?;
         let page = audit::page(&tx, before, limit).await?;

@@ -122,9 +122,8 @@ pub async fn list(tx: &TenantTx) -> Result<Vec<Connection>, StoreError> {
 /// # Errors
 /// [`StoreError::Database`].
 pub async fn get_one(tx: &TenantTx, connection: ConnectionId) -> Result<Option<Connection>, StoreError> {
-    let row = tx
-        .row("SELECT * FROM connection WHERE tenant_id = $1 AND id = $2", [tx.owner(), connection.0.into()])
-        .await?;
+    let row =
+        tx.row("SELECT * FROM connection WHERE tenant_id = $1 AND id = $2", [tx.owner(), connection.0.into()]).await?;
     row.as_ref().map(read).transpose()
 }
 
@@ -134,10 +133,7 @@ pub async fn get_one(tx: &TenantTx, connection: ConnectionId) -> Result<Option<C
 /// [`StoreError::Database`].
 pub async fn lock(tx: &TenantTx, connection: ConnectionId) -> Result<Option<Connection>, StoreError> {
     let row = tx
-        .row(
-            "SELECT * FROM connection WHERE tenant_id = $1 AND id = $2 FOR UPDATE",
-            [tx.owner(), connection.0.into()],
-        )
+        .row("SELECT * FROM connection WHERE tenant_id = $1 AND id = $2 FOR UPDATE", [tx.owner(), connection.0.into()])
         .await?;
     row.as_ref().map(read).transpose()
 }

@@ -56,10 +56,7 @@ pub async fn delete(tx: &TenantTx, connection: ConnectionId, field: &str) -> Res
 ///
 /// # Errors
 /// [`StoreError::Database`], [`StoreError::Seal`].
-pub async fn open_all(
-    tx: &TenantTx,
-    connection: ConnectionId,
-) -> Result<BTreeMap<String, SecretString>, StoreError> {
+pub async fn open_all(tx: &TenantTx, connection: ConnectionId) -> Result<BTreeMap<String, SecretString>, StoreError> {
     let rows = tx
         .rows(
             "SELECT field, sealed FROM credential WHERE tenant_id = $1 AND connection_id = $2",
@@ -96,10 +93,7 @@ pub async fn open_one(
 ///
 /// # Errors
 /// [`StoreError::Database`].
-pub async fn fields(
-    tx: &TenantTx,
-    connection: ConnectionId,
-) -> Result<BTreeMap<String, DateTime<Utc>>, StoreError> {
+pub async fn fields(tx: &TenantTx, connection: ConnectionId) -> Result<BTreeMap<String, DateTime<Utc>>, StoreError> {
     let rows = tx
         .rows(
             "SELECT field, updated_at FROM credential WHERE tenant_id = $1 AND connection_id = $2",

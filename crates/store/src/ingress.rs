@@ -55,10 +55,7 @@ pub async fn token(tx: &TenantTx, connection: ConnectionId) -> Result<Option<Str
 ///
 /// # Errors
 /// [`StoreError::Database`].
-pub async fn by_token(
-    tx: &PlatformTx,
-    token_hash: &[u8],
-) -> Result<Option<(TenantId, ConnectionId)>, StoreError> {
+pub async fn by_token(tx: &PlatformTx, token_hash: &[u8]) -> Result<Option<(TenantId, ConnectionId)>, StoreError> {
     let row = tx
         .row("SELECT tenant_id, connection_id FROM ingress WHERE token_hash = $1", [token_hash.to_vec().into()])
         .await?;

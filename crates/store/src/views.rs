@@ -272,10 +272,7 @@ pub async fn needs_you(tx: &TenantTx) -> Result<Vec<(ConnectionId, i64)>, StoreE
 ///
 /// # Errors
 /// [`StoreError::Database`].
-pub async fn pairs_of(
-    tx: &TenantTx,
-    golden: GoldenId,
-) -> Result<Vec<(domain::CandidateId, GoldenId)>, StoreError> {
+pub async fn pairs_of(tx: &TenantTx, golden: GoldenId) -> Result<Vec<(domain::CandidateId, GoldenId)>, StoreError> {
     let rows = tx
         .rows(
             "SELECT id, CASE WHEN left_golden = $2 THEN right_golden ELSE left_golden END AS other FROM candidate

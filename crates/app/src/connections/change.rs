@@ -1,5 +1,6 @@
 //! Changing a connection: name, settings, credentials, directions; pausing, resuming, deleting.
 
+use crate::access::with_defaults;
 use crate::connections::connect::push_name;
 use crate::connections::form::{self, Typed};
 use crate::connections::{ConnectionShown, Connections, connector_of, permitted};
@@ -50,7 +51,8 @@ impl Connections<'_> {
         let now = self.0.now();
         let tx = self.0.db().tenant(scope).await?;
         let mut connection = permitted(&tx, scope, id, Permission::ManageConnections).await?;
-        let about = connector_of(&connection)?.about();
+        let connector = connector_of(&connection)?;
+        let about = connector.about();
         let kept = credentials::fields(&tx, id).await?;
         let had = Typed {
             settings: connection.settings.clone(),
@@ -74,6 +76,16 @@ impl Connections<'_> {
             "credentials": typed.credentials.keys().collect::<Vec<_>>(),
             "renamed": ask.name.is_some(),
         });
+        // Where the settings choose the channel, an object that was written in the usual way stays so.
+        let (before, after) =
+            (with_defaults(about, connection.settings.clone()), with_defaults(about, typed.settings.clone()));
+        for setup in object_syncs::list(&tx, Some(id)).await? {
+            let (usual, now_usual) =
+                (connector.push_mode(&before, setup.object), connector.push_mode(&after, setup.object));
+            if usual != now_usual && setup.push == push_name(usual) {
+                object_syncs::set_directions(&tx, id, setup.object, setup.pull, push_name(now_usual)).await?;
+            }
+        }
         connection.settings.clone_from(&typed.settings);
         connection.role = ask.role.unwrap_or(connection.role);
         connections::update(&tx, &connection, now).await?;
@@ -98,14 +110,16 @@ impl Connections<'_> {
     ) -> Result<ConnectionShown, AppError> {
         let tx = self.0.db().tenant(scope).await?;
         let connection = permitted(&tx, scope, id, Permission::ManageConnections).await?;
-        let about = connector_of(&connection)?.about();
+        let connector = connector_of(&connection)?;
+        let about = connector.about();
         let before =
             object_syncs::get_one(&tx, id, ask.object).await?.ok_or(AppError::NotFound("object of the connection"))?;
         let capability = about.capability(ask.object).ok_or(AppError::NotFound("object of the connection"))?;
         if ask.pull && !capability.pull {
             return Err(invalid("pull", format!("{} cannot be read from {}.", ask.object.plural(), about.name)));
         }
-        let can: &[PushMode] = match capability.push {
+        let usual = connector.push_mode(&with_defaults(about, connection.settings.clone()), ask.object);
+        let can: &[PushMode] = match usual {
             PushMode::None => &[PushMode::None],
             PushMode::UpdateOnly | PushMode::CreateAndUpdate => {
                 &[PushMode::None, PushMode::UpdateOnly, PushMode::CreateAndUpdate]

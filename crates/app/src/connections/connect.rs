@@ -1,5 +1,6 @@
 //! Connecting a system: the form is checked, each credential sealed by itself, the objects set as the connector can.
 
+use crate::access::with_defaults;
 use crate::connections::form::{self, Typed};
 use crate::connections::{ConnectionShown, Connections};
 use crate::error::AppError;
@@ -78,8 +79,9 @@ impl Connections<'_> {
         for (field, secret) in &typed.credentials {
             credentials::set(&tx, connection.id, field, secret, now).await?;
         }
+        let settings = with_defaults(about, connection.settings.clone());
         for capability in about.capabilities {
-            let push = push_name(capability.push);
+            let push = push_name(connector.push_mode(&settings, capability.object));
             object_syncs::insert(&tx, connection.id, capability.object, capability.pull, push).await?;
         }
         if connector.webhooks().is_some() || connector.intake().is_some() {

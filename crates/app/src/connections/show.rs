@@ -112,10 +112,7 @@ impl Connections<'_> {
             role: connection.role,
             name: connection.name,
             settings: connection.settings,
-            credentials: fields
-                .into_iter()
-                .map(|(field, updated_at)| CredentialShown { field, updated_at })
-                .collect(),
+            credentials: fields.into_iter().map(|(field, updated_at)| CredentialShown { field, updated_at }).collect(),
             state: connection.state,
             state_reason: connection.state_reason,
             tested_at: connection.tested_at,

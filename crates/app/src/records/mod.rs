@@ -4,8 +4,8 @@ mod search;
 mod show;
 
 pub use search::Search;
-pub use show::{FieldShown, LoserShown, RecordShown, RecordSummary, SourceShown, TargetShown};
 pub(crate) use show::show_many;
+pub use show::{FieldShown, LoserShown, RecordShown, RecordSummary, SourceShown, TargetShown};
 
 use crate::error::AppError;
 use crate::start::App;

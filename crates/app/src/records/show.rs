@@ -134,9 +134,7 @@ pub struct TargetShown {
 }
 
 fn may_see(scope: &TenantScope, landscape: &Landscape, connection: ConnectionId) -> bool {
-    landscape
-        .connection(connection)
-        .is_some_and(|plan| scope.grants().permits(plan.rooftop, Permission::ReadRecords))
+    landscape.connection(connection).is_some_and(|plan| scope.grants().permits(plan.rooftop, Permission::ReadRecords))
 }
 
 fn plain(record: &domain::Record) -> BTreeMap<String, serde_json::Value> {

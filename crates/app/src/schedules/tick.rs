@@ -20,7 +20,10 @@ fn parsed(cadence: &Cadence) -> Result<Cron, AppError> {
         Cadence::Cron { expression } => expression.split_whitespace().count() == 5,
     };
     if !fits {
-        return Err(invalid("cadence", "Use 1 to 59 minutes, a minute from 0 to 59, or a cron expression of five fields."));
+        return Err(invalid(
+            "cadence",
+            "Use 1 to 59 minutes, a minute from 0 to 59, or a cron expression of five fields.",
+        ));
     }
     Cron::from_str(&cadence.cron()).map_err(|error| invalid("cadence", format!("This is no cron expression: {error}.")))
 }

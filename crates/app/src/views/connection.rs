@@ -4,8 +4,8 @@ use super::run::RunLine;
 use super::{Views, catalogue, count};
 use crate::error::AppError;
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::schedule::Cadence;
 use domain::permission::Permission;
+use domain::schedule::Cadence;
 use domain::{ConnectionId, ObjectKind, RooftopId, SystemRole};
 use std::collections::HashMap;
 use store::views::{ConnectionStory, ObjectStory};
@@ -239,7 +239,9 @@ pub(super) async fn lines(
             let line = ConnectionLine {
                 id: story.id,
                 name: story.name.clone(),
-                system: catalogue::system(&story.connector).map_or(story.connector.as_str(), |system| system.name).to_owned(),
+                system: catalogue::system(&story.connector)
+                    .map_or(story.connector.as_str(), |system| system.name)
+                    .to_owned(),
                 role: story.role,
                 rooftop: story.rooftop.map(RooftopId),
                 rooftop_name: story.rooftop_name.clone().unwrap_or_default(),

@@ -168,7 +168,8 @@ pub fn judge(
     let active = connections.iter().filter(|line| line.state == ConnectionState::Active).count();
     let paused = connections.iter().filter(|line| line.state == ConnectionState::Paused).count();
     let (health, sentence) = if !todo.is_empty() {
-        let things = if todo.len() == 1 { "One thing needs you".to_owned() } else { format!("{} things need you", todo.len()) };
+        let things =
+            if todo.len() == 1 { "One thing needs you".to_owned() } else { format!("{} things need you", todo.len()) };
         (Health::NeedsYou, format!("{things}. The first is below."))
     } else if active == 0 || read == 0 {
         (Health::NotYet, "Nothing has been read yet. Finish the setup to start.".to_owned())

@@ -64,7 +64,11 @@ impl Views<'_> {
                     who,
                     action: action.replace('_', " "),
                     subject: entry.subject_kind.replace('_', " "),
-                    detail: if entry.detail.as_object().is_some_and(|map| map.is_empty()) { String::new() } else { entry.detail.to_string() },
+                    detail: if entry.detail.as_object().is_some_and(|map| map.is_empty()) {
+                        String::new()
+                    } else {
+                        entry.detail.to_string()
+                    },
                 }
             })
             .collect())

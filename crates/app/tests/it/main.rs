@@ -1,4 +1,4 @@
-//! Use-cases against a real Postgres.
+//! Use-cases against a real Postgres and the vendors' simulators.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -8,5 +8,12 @@
     reason = "tests"
 )]
 
+mod connections;
+mod idempotency;
 mod identity;
+mod ingress;
+mod keys;
 mod people;
+mod scene;
+mod schedules;
+mod uploads;
