@@ -23,8 +23,14 @@ pub struct TestApp {
 impl TestApp {
     /// A fresh one. Its clock starts at the machine's time and stands still.
     pub async fn fresh() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// A fresh one with some settings of its own, by the names of the environment.
+    pub async fn with(settings: &[(&str, &str)]) -> Self {
         let test = TestDb::fresh().await;
-        let config = AppConfig::from_lookup(&|name| match name {
+        let own = |name: &str| settings.iter().find(|(own, _)| *own == name).map(|(_, value)| (*value).to_owned());
+        let usual = |name: &str| match name {
             "DATABASE_URL" => Some(test.url()),
             "REDIS_URL" => Some(std::env::var("TEST_REDIS_URL").unwrap_or_else(|_| "redis://127.0.0.1:1".to_owned())),
             "DRIVELINE_MASTER_KEY" => Some("AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=".to_owned()),
@@ -32,8 +38,8 @@ impl TestApp {
             "DRIVELINE_PUBLIC_URL" => Some("http://127.0.0.1:8080".to_owned()),
             "DRIVELINE_ALLOW_PRIVATE_HOSTS" => Some("1".to_owned()),
             _ => None,
-        })
-        .expect("the test's settings");
+        };
+        let config = AppConfig::from_lookup(&|name| own(name).or_else(|| usual(name))).expect("the test's settings");
         let now = Arc::new(Mutex::new(Utc::now()));
         let hand = Arc::clone(&now);
         let clock = Clock::set_by(move || *hand.lock().expect("the test's clock"));

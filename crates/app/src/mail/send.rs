@@ -27,7 +27,7 @@ pub struct Mailer {
 
 enum Way {
     Keep,
-    Smtp { transport: AsyncSmtpTransport<Tokio1Executor>, from: Mailbox },
+    Smtp { transport: Box<AsyncSmtpTransport<Tokio1Executor>>, from: Mailbox },
 }
 
 /// Why mail cannot be set up.
@@ -49,12 +49,11 @@ impl Mailer {
     pub fn new(config: &MailConfig) -> Result<Self, MailerError> {
         let way = match &config.way {
             MailWay::Mailbox => Way::Keep,
-            MailWay::Smtp(url) => Way::Smtp {
-                transport: AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose_secret())?
-                    .timeout(Some(Duration::from_secs(30)))
-                    .build(),
-                from: config.from.parse()?,
-            },
+            MailWay::Smtp(url) => {
+                let server = AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose_secret())?;
+                let transport = Box::new(server.timeout(Some(Duration::from_secs(30))).build());
+                Way::Smtp { transport, from: config.from.parse()? }
+            }
         };
         Ok(Self { way })
     }

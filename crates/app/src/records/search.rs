@@ -43,10 +43,10 @@ impl Search {
         if let Some(phone) = check::phone(text).filter(|_| !text.chars().any(char::is_alphabetic)) {
             return Some(Self::Phone(phone));
         }
-        if text.len() == 17 {
-            if let Ok(vin) = Vin::parse(text) {
-                return Some(Self::Vin(vin.as_str().to_owned()));
-            }
+        if let Ok(vin) = Vin::parse(text)
+            && text.len() == 17
+        {
+            return Some(Self::Vin(vin.as_str().to_owned()));
         }
         Some(Self::Words(text.to_owned()))
     }

@@ -13,6 +13,7 @@ mod idempotency;
 mod identity;
 mod ingress;
 mod keys;
+mod mails;
 mod people;
 mod scene;
 mod schedules;

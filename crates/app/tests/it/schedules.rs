@@ -33,7 +33,7 @@ async fn a_nightly_schedule_means_the_rooftops_night() {
 
     assert!(none_yet.is_empty());
     assert_eq!(previewed, set);
-    assert_eq!(listed, [set.clone()]);
+    assert_eq!(listed, std::slice::from_ref(&set));
     assert_eq!(set.next.len(), 5);
     for next in &set.next {
         let local = next.with_timezone(&New_York);
