@@ -1,1 +1,3 @@
-//! server
+//! The HTTP server: API, webhooks, health; and the portal's host.
+
+pub mod portal;

@@ -5,6 +5,12 @@
 #[cfg(feature = "hydrate")]
 pub mod browser;
 pub mod islands;
+pub mod number;
+#[cfg(feature = "ssr")]
+pub mod pages;
+#[cfg(feature = "ssr")]
+pub mod portal;
 #[cfg(feature = "ssr")]
 pub mod site;
+#[cfg(feature = "ssr")]
 pub mod ui;

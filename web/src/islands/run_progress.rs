@@ -3,6 +3,7 @@
 //! The server prints the numbers of the moment, so the page is right before any script has loaded; in the browser
 //! the island then follows the run's event stream. A browser reconnects a broken stream by itself.
 
+use crate::number::grouped;
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -70,19 +71,6 @@ pub fn RunProgress(
     }
 }
 
-/// `1234567` as `1,234,567`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// The rest of the sentence after the state: ", about 2 min left".
 fn remaining(progress: &Progress) -> String {
     match progress.eta_s {
@@ -127,15 +115,6 @@ fn follow(_stream: String, _progress: RwSignal<Progress>) {}
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn thousands_are_grouped() {
-        let cases = [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")];
-
-        for (number, text) in cases {
-            assert_eq!(grouped(number), text);
-        }
-    }
 
     #[test]
     fn a_finished_run_has_nothing_left() {

@@ -2,8 +2,10 @@
 
 use super::run::RunLine;
 use super::{Views, catalogue, count};
+use crate::connections::TestShown;
 use crate::error::AppError;
 use chrono::{DateTime, TimeDelta, Utc};
+use connectors::connector::StepOutcome;
 use domain::permission::Permission;
 use domain::schedule::Cadence;
 use domain::{ConnectionId, ObjectKind, RooftopId, SystemRole};
@@ -151,12 +153,48 @@ pub struct ConnectionPage {
     pub connector: String,
     /// Settings, in the order of the form: label and value.
     pub settings: Vec<(String, String)>,
+    /// Whether the vendor's own sign-in page is used.
+    pub signs_in_at_vendor: bool,
+    /// Whether somebody has signed in there.
+    pub signed_in: bool,
     /// Credentials: label and when each was stored.
     pub credentials: Vec<(String, Option<DateTime<Utc>>)>,
     /// The newest runs.
     pub runs: Vec<RunLine>,
     /// Open failures by cause.
     pub causes: Vec<super::failure::Cause>,
+}
+
+/// A step of a connection's test.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestStep {
+    /// What was tried.
+    pub name: String,
+    /// How it went; `None` where it was not tried.
+    pub went_well: Option<bool>,
+    /// The remote's own words, or ours.
+    pub said: String,
+    /// How to fix it.
+    pub fix: String,
+}
+
+/// The steps of a test.
+#[must_use]
+pub fn steps(tested: &TestShown) -> Vec<TestStep> {
+    tested
+        .steps
+        .iter()
+        .map(|step| TestStep {
+            name: step.name.clone(),
+            went_well: match step.outcome {
+                StepOutcome::Good => Some(true),
+                StepOutcome::Bad => Some(false),
+                StepOutcome::Skipped => None,
+            },
+            said: step.said.clone(),
+            fix: step.fix.clone(),
+        })
+        .collect()
 }
 
 /// Records are counted up to here, so that a page takes as long with a million of them.
@@ -187,7 +225,11 @@ impl Views<'_> {
         let runs = store::engine::runs::page(&tx, Some(vec![id.0]), None, RUNS_SHOWN).await?;
         let causes = store::engine::failures::causes(&tx, Some(vec![id.0])).await?;
         let names = HashMap::from([(id, line.name.clone())]);
-        let form = catalogue::system(&story.connector).map(|system| system.form).unwrap_or_default();
+        let system = catalogue::system(&story.connector);
+        let signs_in_at_vendor = system.as_ref().is_some_and(|system| system.signs_in_at_vendor);
+        let form = system.map(|system| system.form).unwrap_or_default();
+        // The vendor's answer to a sign-in is kept beside what was typed.
+        let signed_in = signs_in_at_vendor && ages.keys().any(|name| form.iter().all(|field| field.name != name));
         let (secret, plain): (Vec<_>, Vec<_>) =
             form.into_iter().partition(|field| field.kind == catalogue::EntryKind::Secret);
         let settings = plain
@@ -200,6 +242,8 @@ impl Views<'_> {
             .collect();
         Ok(Some(ConnectionPage {
             connector: story.connector,
+            signs_in_at_vendor,
+            signed_in,
             settings,
             credentials: secret
                 .into_iter()

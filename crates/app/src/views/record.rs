@@ -202,6 +202,18 @@ impl Views<'_> {
         Ok(RecordList { lines: rows.iter().map(RecordLine::of).collect(), next })
     }
 
+    /// Records of any kind by e-mail, phone, VIN, number or name.
+    ///
+    /// # Errors
+    /// [`AppError::NotPermitted`], [`AppError::Store`].
+    pub async fn search(&self, scope: &TenantScope, text: &str) -> Result<RecordList, AppError> {
+        let found = self.0.records().search(scope, text).await?;
+        let tx = self.open(scope, Permission::ReadRecords).await?;
+        let mut rows = goldens::by_ids(&tx, found.iter().map(|record| record.id.0).collect()).await?;
+        rows.sort_by_key(|row| (row.object, row.id));
+        Ok(RecordList { lines: rows.iter().map(RecordLine::of).collect(), next: None })
+    }
+
     /// How many records of each kind there are.
     ///
     /// # Errors

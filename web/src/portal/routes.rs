@@ -1,0 +1,103 @@
+//! Which address is which page.
+
+use super::guard::{PageHeaders, own_forms_only};
+use super::posted::FORM_SIZE_MAX;
+use super::problem::{nothing_here, problem_pages};
+use crate::pages::{connect, connections, duplicates, entry, failures, home, mailbox, records, runs, settings, setup};
+use actix_web::middleware::from_fn;
+use actix_web::web::{self, FormConfig, ServiceConfig, get, post};
+
+/// Mounts the portal. What no other service of the server answered comes here, so it is mounted last.
+pub fn configure(config: &mut ServiceConfig) {
+    let pages = web::scope("")
+        .wrap(from_fn(problem_pages))
+        .wrap(from_fn(own_forms_only))
+        .wrap(PageHeaders::middleware())
+        .app_data(FormConfig::default().limit(FORM_SIZE_MAX))
+        .route("/", get().to(home::page))
+        .configure(entrance)
+        .configure(connecting)
+        .configure(watching)
+        .configure(deciding)
+        .configure(setting)
+        .default_service(web::to(nothing_here));
+    config.service(pages);
+}
+
+fn entrance(config: &mut ServiceConfig) {
+    config
+        .route("/sign-up", get().to(entry::sign_up))
+        .route("/sign-up", post().to(entry::post_sign_up))
+        .route("/check-your-mail", get().to(entry::check_your_mail))
+        .route("/resend", post().to(entry::resend))
+        .route("/verify", get().to(entry::verify))
+        .route("/verify", post().to(entry::post_verify))
+        .route("/sign-in", get().to(entry::sign_in))
+        .route("/sign-in", post().to(entry::post_sign_in))
+        .route("/forgot-password", get().to(entry::forgot_password))
+        .route("/forgot-password", post().to(entry::post_forgot_password))
+        .route("/reset-password", get().to(entry::reset_password))
+        .route("/reset-password", post().to(entry::post_reset_password))
+        .route("/accept-invitation", get().to(entry::accept_invitation))
+        .route("/accept-invitation", post().to(entry::post_accept_invitation))
+        .route("/sign-out", post().to(entry::sign_out))
+        .route("/theme", post().to(entry::theme))
+        .route("/mailbox", get().to(mailbox::page));
+}
+
+fn connecting(config: &mut ServiceConfig) {
+    config
+        .route("/setup", get().to(setup::page))
+        .route("/connections", get().to(connections::list))
+        .route("/connections/new", get().to(connect::choose))
+        .route("/connections/new/{system}", get().to(connect::form))
+        .route("/connections/new/{system}", post().to(connect::save))
+        .route("/connections/{id}", get().to(connections::page))
+        .route("/connections/{id}/edit", get().to(connect::edit))
+        .route("/connections/{id}/edit", post().to(connect::save_again))
+        .route("/connections/{id}/test", post().to(connect::test))
+        .route("/connections/{id}/sign-in", get().to(connect::sign_in))
+        .route("/oauth/callback", get().to(connect::callback))
+        .route("/connections/{id}/sync", post().to(connections::sync))
+        .route("/connections/{id}/schedule", post().to(connections::schedule))
+        .route("/connections/{id}/{what:pause|resume}", post().to(connections::set_paused));
+}
+
+fn watching(config: &mut ServiceConfig) {
+    config
+        .route("/runs", get().to(runs::list))
+        .route("/runs/{id}", get().to(runs::page))
+        .route("/runs/{id}/approve", post().to(runs::approve))
+        .route("/runs/{id}/events", get().to(runs::events))
+        .route("/records", get().to(records::list))
+        .route("/records/{id}", get().to(records::page))
+        .route("/records/{id}/resync", post().to(records::resync));
+}
+
+fn deciding(config: &mut ServiceConfig) {
+    config
+        .route("/duplicates", get().to(duplicates::list))
+        .route("/duplicates/{id}", get().to(duplicates::page))
+        .route("/duplicates/{id}/{what}", post().to(duplicates::decide))
+        .route("/failures", get().to(failures::list))
+        .route("/failures/replay", post().to(failures::replay))
+        .route("/failures/{connection}/{object}/{code}", get().to(failures::page));
+}
+
+fn setting(config: &mut ServiceConfig) {
+    config
+        .route("/settings", get().to(settings::start))
+        .route("/settings/rooftops", get().to(settings::rooftop_list))
+        .route("/settings/rooftops", post().to(settings::save_rooftop))
+        .route("/settings/rooftops/{id}", get().to(settings::rooftop))
+        .route("/settings/rooftops/{id}", post().to(settings::change_rooftop))
+        .route("/settings/team", get().to(settings::team))
+        .route("/settings/team", post().to(settings::invite))
+        .route("/settings/team/{role}", post().to(settings::change_role))
+        .route("/settings/keys", get().to(settings::keys))
+        .route("/settings/keys", post().to(settings::make_key))
+        .route("/settings/keys/{id}/revoke", post().to(settings::revoke_key))
+        .route("/settings/audit", get().to(settings::audit))
+        .route("/settings/sessions", get().to(settings::sessions))
+        .route("/settings/sessions", post().to(settings::end_sessions));
+}
