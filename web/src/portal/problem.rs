@@ -132,32 +132,25 @@ impl ResponseError for PageProblem {
 /// Makes pages of problems, where the request is at hand; logs once what failed.
 ///
 /// # Errors
-/// None of its own.
+/// Those of other middleware.
 pub async fn problem_pages<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let seen = request.request().clone();
-    let outcome = next.call(request).await;
-    let error = match outcome {
-        Ok(response) => {
-            let Some(problem) = response.response().error().and_then(|error| error.as_error::<PageProblem>()) else {
-                return Ok(response.map_into_boxed_body());
-            };
-            report(problem, &seen);
-            let page = problem.page(&seen);
-            return Ok(ServiceResponse::new(seen, page));
-        }
-        Err(error) => error,
-    };
-    match error.as_error::<PageProblem>() {
-        Some(problem) => {
-            report(problem, &seen);
-            let page = problem.page(&seen);
-            Ok(ServiceResponse::new(seen, page))
-        }
-        None => Err(error),
+    // A copy of the request must not be held while it is routed, so the answer's own is used.
+    let response = next.call(request).await?;
+    if response.response().error().and_then(|error| error.as_error::<PageProblem>()).is_none() {
+        return Ok(response.map_into_boxed_body());
     }
+    let (request, answer) = response.into_parts();
+    let page = match answer.error().and_then(|error| error.as_error::<PageProblem>()) {
+        Some(problem) => {
+            report(problem, &request);
+            problem.page(&request)
+        }
+        None => answer.map_into_boxed_body(),
+    };
+    Ok(ServiceResponse::new(request, page))
 }
 
 /// With a capital and a full stop.
