@@ -11,6 +11,7 @@ pub mod engine;
 pub mod error;
 pub mod failures;
 pub mod fields;
+pub mod house;
 pub mod idempotency;
 pub mod identity;
 pub mod ingress;

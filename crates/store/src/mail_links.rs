@@ -91,3 +91,11 @@ pub async fn peek(
         .await?;
     Ok(row.map(|row| id(&row, "person_id")).transpose()?)
 }
+
+/// Forgets links that ended before a moment.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn sweep(tx: &PlatformTx, before: DateTime<Utc>) -> Result<u64, StoreError> {
+    tx.run("DELETE FROM mail_link WHERE expires_at < $1 OR used_at < $1", [before.into()]).await
+}

@@ -128,3 +128,11 @@ fn read(tx: &PlatformTx, row: &QueryResult) -> Result<StoredMail, StoreError> {
         attempts: get(row, "attempts")?,
     })
 }
+
+/// Forgets mails that no longer wait and are older than a moment.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn sweep(tx: &PlatformTx, before: DateTime<Utc>) -> Result<u64, StoreError> {
+    tx.run("DELETE FROM mail WHERE state <> 'waiting' AND created_at < $1", [before.into()]).await
+}

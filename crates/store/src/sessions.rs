@@ -177,3 +177,11 @@ fn read(row: &QueryResult) -> Result<Session, StoreError> {
         expires_at: get(row, "expires_at")?,
     })
 }
+
+/// Forgets sessions that ended before a moment.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn sweep(tx: &PlatformTx, before: DateTime<Utc>) -> Result<u64, StoreError> {
+    tx.run("DELETE FROM session WHERE expires_at < $1 OR revoked_at < $1", [before.into()]).await
+}

@@ -9,7 +9,6 @@ use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use secrecy::ExposeSecret;
 use std::time::Duration;
 use store::mails::{self, StoredMail};
-use tokio_util::sync::CancellationToken;
 
 /// Taken at once.
 const BATCH_MAX: u32 = 20;
@@ -17,8 +16,6 @@ const BATCH_MAX: u32 = 20;
 const LEASE: TimeDelta = TimeDelta::minutes(5);
 /// A mail that could not be sent for so long is given up.
 const GIVE_UP_AFTER: TimeDelta = TimeDelta::days(5);
-/// Between two looks.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// How mails leave this process.
 pub struct Mailer {
@@ -66,20 +63,13 @@ impl Mailer {
 }
 
 impl Mails<'_> {
-    /// Sends what is due, until `stop`.
-    pub async fn keep_sending(self, stop: CancellationToken) {
-        while !stop.is_cancelled() {
-            match self.send_due().await {
-                // A full batch: there may be more.
-                Ok(sent) if sent >= BATCH_MAX => continue,
-                Ok(_) => {}
-                Err(error) => tracing::warn!(error = %chain(&error), "mails could not be sent"),
-            }
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = tokio::time::sleep(LOOK_EVERY) => {}
-            }
-        }
+    /// Sends what is due, batch after batch, until nothing is.
+    ///
+    /// # Errors
+    /// [`AppError::Store`].
+    pub async fn send_all_due(self) -> Result<(), AppError> {
+        while self.send_due().await? >= BATCH_MAX {}
+        Ok(())
     }
 
     /// Sends what is due now; returns how many were tried.
@@ -142,16 +132,4 @@ async fn send(
         None if error.is_timeout() => "the mail server did not answer in time".to_owned(),
         None => "the mail server cannot be reached".to_owned(),
     })
-}
-
-/// An error with its causes on one line, for the log.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text.push_str(": ");
-        text.push_str(&next.to_string());
-        cause = next.source();
-    }
-    text
 }

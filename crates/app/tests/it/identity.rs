@@ -181,3 +181,26 @@ async fn neither_address_nor_token_nor_password_is_stored_in_clear() {
         assert!(!all.contains(secret) && !all.contains(&as_hex), "{secret} is stored in clear");
     }
 }
+
+#[tokio::test]
+async fn what_has_ended_is_forgotten_and_what_lives_is_not() {
+    let test = TestApp::fresh().await;
+    let session = test.owner_session("ann@example.com").await;
+    let browser = Origin { device: Some(session.device), ..TestApp::browser(1) };
+    let counted = async |table: &str| {
+        let sql = format!("SELECT count(*) AS many FROM {table}");
+        let owner = test.test.owner().await;
+        let row = owner.query_one_raw(Statement::from_string(DatabaseBackend::Postgres, sql)).await.unwrap().unwrap();
+        row.try_get::<i64>("", "many").unwrap()
+    };
+    test.app.tidy().await.unwrap();
+    let before = (counted("session").await, counted("mail").await, counted("sign_in_attempt").await);
+
+    test.pass(TimeDelta::days(30));
+    let fresh = test.app.identity().sign_in(sign_in("ann@example.com", PASSWORD), &browser).await.unwrap();
+    test.app.tidy().await.unwrap();
+
+    assert!(before.0 == 1 && before.1 == 1 && before.2 > 0, "{before:?}");
+    assert_eq!((counted("session").await, counted("mail").await, counted("mail_link").await), (1, 0, 0));
+    assert!(test.app.identity().of_session(&fresh.token).await.unwrap().is_some());
+}
