@@ -104,7 +104,7 @@ pub async fn objects(tx: &TenantTx, held_max: i64) -> Result<Vec<ObjectStory>, S
                   AND s.object = o.object AND s.enabled
              CROSS JOIN LATERAL (SELECT count(*) AS held FROM (
                   SELECT FROM source_record r WHERE r.tenant_id = $1 AND r.connection_id = o.connection_id
-                  AND r.object = o.object LIMIT $2) AS some) AS h
+                  AND r.object = o.object LIMIT $2) AS capped) AS h
              WHERE o.tenant_id = $1 AND (o.pull OR o.push <> 'none') ORDER BY o.connection_id, o.object",
             [tx.owner(), held_max.into()],
         )

@@ -87,8 +87,6 @@ pub async fn save(
         values: values(&system, typed),
     };
     match app.connections().connect(&visitor.scope, ask).await {
-        // The policy lets a form lead nowhere but here, so on to the vendor's page it goes by a link.
-        Ok(shown) if shown.has_oauth => Ok(see_other(format!("/connections/{}?done=sign-in-next", shown.id))),
         Ok(shown) => Ok(on_to_test(shown.id)),
         Err(error) => {
             let mut errors = Errors::default();
@@ -272,7 +270,6 @@ fn show_form(title: String, wanted: Wanted, typed: &Typed, errors: &Errors) -> A
     }
     let role = typed.text("role").to_owned();
     let guide = system.demands;
-    let submit = if system.signs_in_at_vendor && changes.is_none() { format!("Save & sign in at {}", system.name) } else { "Save & test".to_owned() };
     let fields = system.form.iter().map(|field| input(field, &typed, &errors, changes.is_some())).collect_view();
     view! {
         <Page title=title up=Some(up) lead=Some(view! { {system.summary} }.into_any())>
@@ -286,7 +283,7 @@ fn show_form(title: String, wanted: Wanted, typed: &Typed, errors: &Errors) -> A
                     })}
                     {fields}
                     <div class="flex flex-wrap gap-2">
-                        <Button label=submit kind=ButtonKind::Primary/>
+                        <Button label="Save & test" kind=ButtonKind::Primary/>
                         <LinkButton href="/connections" label="Cancel"/>
                     </div>
                 </Form>
@@ -363,9 +360,16 @@ fn show_tested(
                     <Form action=format!("/connections/{id}/sync") class="contents"><Button label="Start the first sync" kind=ButtonKind::Primary/></Form>
                     <LinkButton href=format!("/connections/{id}") label="See the connection"/>
                 })}
+                // The policy lets a form lead nowhere but here, so on to the vendor's page it goes by a link.
+                {(!good && oauth).then(|| view! {
+                    <LinkButton href=format!("/connections/{id}/sign-in") label="Sign in at the vendor" kind=ButtonKind::Primary/>
+                })}
                 {(!good).then(|| view! {
-                    <LinkButton href=format!("/connections/{id}/edit") label="Change and test again" kind=ButtonKind::Primary/>
-                    {oauth.then(|| view! { <LinkButton href=format!("/connections/{id}/sign-in") label="Sign in at the vendor again"/> })}
+                    <LinkButton
+                        href=format!("/connections/{id}/edit")
+                        label="Change and test again"
+                        kind=if oauth { ButtonKind::Secondary } else { ButtonKind::Primary }
+                    />
                     <Form action=format!("/connections/{id}/test") class="contents"><Button label="Test again"/></Form>
                 })}
             </div>

@@ -42,7 +42,7 @@ fn show_sign_up(request: &HttpRequest, typed: &Typed, errors: &Errors) -> HttpRe
     let (typed, errors) = (typed.clone(), errors.clone());
     Answer::to_anybody(request, "Create your account").status(status(&errors)).page(|| {
         view! {
-            <Bare title="Create your account" lead="Connect your DMS and your CRM within minutes. Nothing is written to them until you say so.">
+            <Bare title="Create your account" lead="Connect your DMS and your CRM within minutes.">
                 <Form action="/sign-up">
                     <FormNotice error=errors.whole()/>
                     <Field name="email" label="Work e-mail" kind="email" autocomplete="email" value=typed.text("email") error=errors.of("email")/>

@@ -104,7 +104,6 @@ fn done_words(what: &str) -> Option<&'static str> {
         "verified" => "Your e-mail address is confirmed.",
         "signed-out" => "You are signed out.",
         "rooftop" => "The rooftop is saved.",
-        "sign-in-next" => "Saved. Now sign in at the vendor, so that it lets Driveline in.",
         "signed-in-there" => "The vendor lets Driveline in. Test the connection now.",
         "paused" => "Paused. Nothing is read or written until you resume it.",
         "resumed" => "Resumed.",
