@@ -6,7 +6,7 @@ use crate::engine::failures::inbox_job;
 use crate::error::AppError;
 use crate::identity::token;
 use crate::start::App;
-use connectors::WebhookRequest;
+pub use connectors::WebhookRequest;
 use sha2::{Digest, Sha256};
 use store::engine::inbox;
 use store::{TenantScope, connections, credentials, ingress};

@@ -282,3 +282,39 @@ pub async fn pairs_of(tx: &TenantTx, golden: GoldenId) -> Result<Vec<(domain::Ca
         .await?;
     rows.iter().map(|row| Ok((domain::CandidateId(get(row, "id")?), GoldenId(get(row, "other")?)))).collect()
 }
+
+/// What is still under way in a tenant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UnderWay {
+    /// Runs that are queued, running or waiting.
+    pub runs: i64,
+    /// Webhooks and documents that were not read yet.
+    pub inbox: i64,
+    /// Feeds that do not show the newest state yet.
+    pub feeds: i64,
+    /// Jobs that are due or running.
+    pub jobs: i64,
+}
+
+/// Counts what is still under way.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn under_way(tx: &TenantTx) -> Result<UnderWay, StoreError> {
+    let row = tx
+        .row(
+            "SELECT (SELECT count(*) FROM run WHERE tenant_id = $1 AND state IN ('queued', 'running', 'waiting')) AS runs,
+                    (SELECT count(*) FROM inbox WHERE tenant_id = $1 AND state = 'waiting') AS inbox,
+                    (SELECT count(*) FROM object_sync WHERE tenant_id = $1 AND feed_desired > feed_published) AS feeds,
+                    (SELECT count(*) FROM job WHERE tenant_id = $1 AND state IN (0, 1, 2)) AS jobs",
+            [tx.owner()],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(UnderWay::default()) };
+    Ok(UnderWay {
+        runs: get(&row, "runs")?,
+        inbox: get(&row, "inbox")?,
+        feeds: get(&row, "feeds")?,
+        jobs: get(&row, "jobs")?,
+    })
+}

@@ -8,6 +8,7 @@ pub mod home;
 pub mod record;
 pub mod run;
 pub mod setup;
+pub mod standing;
 pub mod trail;
 
 use crate::error::AppError;

@@ -1,0 +1,167 @@
+//! Who calls: an API key or a session cookie, told apart once per request; and extractors that ask for one.
+
+use crate::problem::ApiError;
+use actix_web::body::MessageBody;
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::header::{AUTHORIZATION, HeaderMap, ORIGIN, USER_AGENT};
+use actix_web::middleware::Next;
+use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, web};
+use app::identity::{Origin, SignedIn, cookie};
+use app::{App, TenantScope};
+use domain::ApiKeyId;
+use std::future::{Ready, ready};
+use std::net::{IpAddr, Ipv4Addr};
+
+/// How somebody was recognised.
+#[derive(Clone, Debug)]
+enum Known {
+    Nobody,
+    Key(ApiKeyId, TenantScope),
+    Person(Box<SignedIn>),
+}
+
+/// Somebody who acts inside a group: an API key, or a person who is signed in.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The group, and what they may do there.
+    pub scope: TenantScope,
+}
+
+/// A person who is signed in.
+#[derive(Clone, Debug)]
+pub struct Person(pub SignedIn);
+
+impl Person {
+    /// The group they look at.
+    ///
+    /// # Errors
+    /// [`ApiError::NoGroup`].
+    pub fn scope(&self) -> Result<&TenantScope, ApiError> {
+        self.0.scope.as_ref().ok_or(ApiError::NoGroup)
+    }
+}
+
+/// What a limit on requests is counted by.
+#[must_use]
+pub fn counted_by(request: &HttpRequest, app: &App) -> String {
+    match request.extensions().get::<Known>() {
+        Some(Known::Key(key, _)) => format!("key {key}"),
+        Some(Known::Person(person)) => format!("session {}", person.session),
+        Some(Known::Nobody) | None => format!("address {}", address(request, app)),
+    }
+}
+
+/// The group that a request acts in, where it acts in one.
+#[must_use]
+pub fn scope_of(request: &HttpRequest) -> Option<TenantScope> {
+    match request.extensions().get::<Known>()? {
+        Known::Key(_, scope) => Some(scope.clone()),
+        Known::Person(person) => person.scope.clone(),
+        Known::Nobody => None,
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// The address that a request comes from.
+#[must_use]
+pub fn address(request: &HttpRequest, app: &App) -> IpAddr {
+    let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+    if !app.config().web.behind_proxy {
+        return peer;
+    }
+    // Only the last entry was written by our own proxy; what stands before it, anybody may have written.
+    let told = request
+        .headers()
+        .get_all("x-forwarded-for")
+        .last()
+        .and_then(|list| list.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
+    told.unwrap_or(peer)
+}
+
+/// Where a request comes from, for counting guesses.
+#[must_use]
+pub fn origin(request: &HttpRequest, app: &App) -> Origin {
+    Origin {
+        address: address(request, app),
+        user_agent: text(request.headers(), USER_AGENT.as_str()).unwrap_or_default().to_owned(),
+        device: request.cookie(cookie::device_cookie(&app.config().web)).map(|cookie| cookie.value().to_owned()),
+    }
+}
+
+/// Refuses what a browser sends from another site. Programs with a key send no cookies and are not asked.
+fn is_own_site(request: &ServiceRequest, app: &App, has_cookie: bool) -> bool {
+    if request.method().is_safe() {
+        return true;
+    }
+    let headers = request.headers();
+    let (origin, site) = (text(headers, ORIGIN.as_str()), text(headers, "sec-fetch-site"));
+    let own_origin = origin.is_none_or(|origin| origin == app.config().web.origin());
+    let own_site = site.is_none_or(|site| matches!(site, "same-origin" | "none"));
+    // A browser that sends our cookie with an unsafe request says where from; what does not say so is refused.
+    let says_so = origin.is_some() || site.is_some() || !has_cookie;
+    own_origin && own_site && says_so
+}
+
+/// Middleware: recognises the caller, or refuses a key that is none and a request from another site.
+///
+/// # Errors
+/// [`ApiError::BadKey`], [`ApiError::CrossSite`], or the database's failure.
+pub async fn recognise(
+    app: web::Data<App>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let known = if request.headers().contains_key(AUTHORIZATION) {
+        let key = text(request.headers(), AUTHORIZATION.as_str()).and_then(|line| {
+            let (scheme, key) = line.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then(|| key.trim().to_owned())
+        });
+        let key = key.ok_or(ApiError::BadKey)?;
+        let found = app.identity().of_api_key(&key).await.map_err(ApiError::from)?;
+        let (id, scope) = found.ok_or(ApiError::BadKey)?;
+        Known::Key(id, scope)
+    } else {
+        let token = request.cookie(cookie::session_cookie(&app.config().web)).map(|cookie| cookie.value().to_owned());
+        if !is_own_site(&request, &app, token.is_some()) {
+            return Err(ApiError::CrossSite.into());
+        }
+        match token {
+            Some(token) => {
+                let found = app.identity().of_session(&token).await.map_err(ApiError::from)?;
+                found.map_or(Known::Nobody, |person| Known::Person(Box::new(person)))
+            }
+            None => Known::Nobody,
+        }
+    };
+    request.extensions_mut().insert(known);
+    next.call(request).await
+}
+
+impl FromRequest for Caller {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        ready(match request.extensions().get::<Known>() {
+            Some(Known::Key(_, scope)) => Ok(Self { scope: scope.clone() }),
+            Some(Known::Person(person)) => person.scope.clone().map(|scope| Self { scope }).ok_or(ApiError::NoGroup),
+            Some(Known::Nobody) | None => Err(ApiError::NotSignedIn),
+        })
+    }
+}
+
+impl FromRequest for Person {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        ready(match request.extensions().get::<Known>() {
+            Some(Known::Person(person)) => Ok(Self((**person).clone())),
+            Some(Known::Key(..)) => Err(ApiError::PersonNeeded),
+            Some(Known::Nobody) | None => Err(ApiError::NotSignedIn),
+        })
+    }
+}

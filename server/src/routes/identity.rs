@@ -1,0 +1,234 @@
+//! Signing up, proving an address, signing in, a forgotten password, an invitation.
+
+use crate::caller::origin;
+use crate::problem::{ApiError, Problem};
+use actix_web::http::header::SET_COOKIE;
+use actix_web::{HttpRequest, HttpResponse, post, web};
+use app::App;
+use app::identity::{AcceptInvitation, NewSession, ResetPassword, SignIn, SignUp, Verify, cookie};
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+/// Mounts the routes.
+pub fn configure(config: &mut ServiceConfig<'_>) {
+    config
+        .service(sign_up)
+        .service(resend_verification)
+        .service(verify)
+        .service(sign_in)
+        .service(ask_password_reset)
+        .service(reset_password)
+        .service(accept_invitation);
+}
+
+/// An account that is wanted.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignUpBody {
+    /// E-mail address.
+    #[schema(example = "ann@example.com")]
+    email: String,
+    /// At least 12 characters.
+    #[schema(value_type = String, format = Password)]
+    password: SecretString,
+    /// What you are called.
+    name: String,
+    /// What your dealer group or dealership is called.
+    group: String,
+}
+
+/// An e-mail address.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EmailBody {
+    /// E-mail address.
+    email: String,
+}
+
+/// The link of the first mail.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VerifyBody {
+    /// From the link.
+    token: String,
+    /// The password that was given when signing up.
+    #[schema(value_type = String, format = Password)]
+    password: SecretString,
+}
+
+/// Somebody who signs in.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignInBody {
+    /// E-mail address.
+    email: String,
+    /// Password.
+    #[schema(value_type = String, format = Password)]
+    password: SecretString,
+}
+
+/// A new password by the mailed link.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResetPasswordBody {
+    /// From the link.
+    token: String,
+    /// The new password.
+    #[schema(value_type = String, format = Password)]
+    password: SecretString,
+}
+
+/// Somebody who was invited.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AcceptInvitationBody {
+    /// From the link.
+    token: String,
+    /// What you are called.
+    name: String,
+    /// Your password.
+    #[schema(value_type = String, format = Password)]
+    password: SecretString,
+}
+
+/// A session has begun; its token is in the cookie.
+#[derive(Serialize, ToSchema)]
+pub struct SignedInBody {
+    /// The person.
+    person: Uuid,
+    /// When the session ends.
+    expires_at: DateTime<Utc>,
+}
+
+fn begun(app: &App, session: &NewSession) -> HttpResponse {
+    let mut answer = HttpResponse::Ok();
+    for line in cookie::signed_in(&app.config().web, session, app.now()) {
+        answer.append_header((SET_COOKIE, line));
+    }
+    answer.json(SignedInBody { person: session.person.0, expires_at: session.expires_at })
+}
+
+/// Make an account and a dealer group. A mail with a link opens it. Known and unknown addresses are answered alike.
+#[utoipa::path(tag = "Identity", security(()), request_body = SignUpBody, responses(
+    (status = 202, description = "A mail is on its way."),
+    (status = 422, description = "Fields need a correction.", body = Problem),
+    (status = 429, description = "Too many tries.", body = Problem),
+))]
+#[post("/sign-up")]
+pub async fn sign_up(
+    request: HttpRequest,
+    app: web::Data<App>,
+    body: web::Json<SignUpBody>,
+) -> Result<HttpResponse, ApiError> {
+    let body = body.into_inner();
+    let ask = SignUp { email: body.email, password: body.password, name: body.name, group: body.group };
+    app.identity().sign_up(ask, &origin(&request, &app)).await?;
+    Ok(HttpResponse::Accepted().finish())
+}
+
+/// Send the first mail again.
+#[utoipa::path(tag = "Identity", security(()), request_body = EmailBody, responses(
+    (status = 202, description = "Where there is such an account, a mail is on its way."),
+    (status = 429, description = "Too many tries.", body = Problem),
+))]
+#[post("/verify/resend")]
+pub async fn resend_verification(
+    request: HttpRequest,
+    app: web::Data<App>,
+    body: web::Json<EmailBody>,
+) -> Result<HttpResponse, ApiError> {
+    app.identity().resend_verification(&body.email, &origin(&request, &app)).await?;
+    Ok(HttpResponse::Accepted().finish())
+}
+
+/// Prove the address and sign in.
+#[utoipa::path(tag = "Identity", security(()), request_body = VerifyBody, responses(
+    (status = 200, description = "Signed in; the session is in the cookie.", body = SignedInBody),
+    (status = 401, description = "The password is wrong.", body = Problem),
+    (status = 410, description = "The link was used or is over.", body = Problem),
+))]
+#[post("/verify")]
+pub async fn verify(
+    request: HttpRequest,
+    app: web::Data<App>,
+    body: web::Json<VerifyBody>,
+) -> Result<HttpResponse, ApiError> {
+    let body = body.into_inner();
+    let ask = Verify { token: body.token, password: body.password };
+    let session = app.identity().verify(ask, &origin(&request, &app)).await?;
+    Ok(begun(&app, &session))
+}
+
+/// Sign in.
+#[utoipa::path(tag = "Identity", security(()), request_body = SignInBody, responses(
+    (status = 200, description = "Signed in; the session is in the cookie.", body = SignedInBody),
+    (status = 401, description = "E-mail or password is wrong.", body = Problem),
+    (status = 403, description = "The address is not proven.", body = Problem),
+    (status = 429, description = "Too many tries.", body = Problem),
+))]
+#[post("/sign-in")]
+pub async fn sign_in(
+    request: HttpRequest,
+    app: web::Data<App>,
+    body: web::Json<SignInBody>,
+) -> Result<HttpResponse, ApiError> {
+    let body = body.into_inner();
+    let ask = SignIn { email: body.email, password: body.password };
+    let session = app.identity().sign_in(ask, &origin(&request, &app)).await?;
+    Ok(begun(&app, &session))
+}
+
+/// Ask for the link that sets a new password.
+#[utoipa::path(tag = "Identity", security(()), request_body = EmailBody, responses(
+    (status = 202, description = "Where there is such an account, a mail is on its way."),
+    (status = 429, description = "Too many tries.", body = Problem),
+))]
+#[post("/password-resets")]
+pub async fn ask_password_reset(
+    request: HttpRequest,
+    app: web::Data<App>,
+    body: web::Json<EmailBody>,
+) -> Result<HttpResponse, ApiError> {
+    app.identity().ask_password_reset(&body.email, &origin(&request, &app)).await?;
+    Ok(HttpResponse::Accepted().finish())
+}
+
+/// Set a new password by the mailed link and sign in; all other sessions end.
+#[utoipa::path(tag = "Identity", security(()), request_body = ResetPasswordBody, responses(
+    (status = 200, description = "Signed in; the session is in the cookie.", body = SignedInBody),
+    (status = 410, description = "The link was used or is over.", body = Problem),
+    (status = 422, description = "Fields need a correction.", body = Problem),
+))]
+#[post("/password-resets/finish")]
+pub async fn reset_password(
+    request: HttpRequest,
+    app: web::Data<App>,
+    body: web::Json<ResetPasswordBody>,
+) -> Result<HttpResponse, ApiError> {
+    let body = body.into_inner();
+    let ask = ResetPassword { token: body.token, password: body.password };
+    let session = app.identity().reset_password(ask, &origin(&request, &app)).await?;
+    Ok(begun(&app, &session))
+}
+
+/// Set name and password by the link of an invitation, and sign in.
+#[utoipa::path(tag = "Identity", security(()), request_body = AcceptInvitationBody, responses(
+    (status = 200, description = "Signed in; the session is in the cookie.", body = SignedInBody),
+    (status = 410, description = "The link was used or is over.", body = Problem),
+    (status = 422, description = "Fields need a correction.", body = Problem),
+))]
+#[post("/invitations/accept")]
+pub async fn accept_invitation(
+    request: HttpRequest,
+    app: web::Data<App>,
+    body: web::Json<AcceptInvitationBody>,
+) -> Result<HttpResponse, ApiError> {
+    let body = body.into_inner();
+    let ask = AcceptInvitation { token: body.token, name: body.name, password: body.password };
+    let session = app.identity().accept_invitation(ask, &origin(&request, &app)).await?;
+    Ok(begun(&app, &session))
+}
