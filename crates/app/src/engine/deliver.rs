@@ -346,6 +346,7 @@ impl Engine {
                     record: echo.checked.record,
                     issues: echo.checked.issues,
                     since: BTreeMap::new(),
+                    echo: true,
                 }),
                 content_hash: echo.content_hash,
                 golden: Some(theirs.unwrap_or(golden)),

@@ -178,7 +178,7 @@ impl Engine {
                 continue;
             }
             let live = !entity.members.is_empty();
-            let members: Vec<Member> = entity.members.iter().map(|row| voice(row, origin.landscape)).collect();
+            let members = voices(&entity.members, origin.landscape);
             // An entity that no system tells of keeps its last state, for the record and for withdrawals.
             let golden = match &entity.before {
                 Some(before) if !live => before.golden.clone(),
@@ -205,7 +205,7 @@ impl Engine {
                 version,
                 content_hash: hash.to_vec(),
                 golden,
-                members: i32::try_from(entity.members.len()).unwrap_or(i32::MAX),
+                members: i32::try_from(members.len()).unwrap_or(i32::MAX),
                 conflicts: i32::try_from(conflicts).unwrap_or(i32::MAX),
                 state,
                 merged_into: None,
@@ -529,6 +529,7 @@ async fn write_records(
                 record: checked.record.clone(),
                 issues: checked.issues.clone(),
                 since: since(record, origin.now),
+                echo: false,
             }),
             content_hash: record.prepared.content_hash,
             golden: assignments.get(&record.id).map(Assignment::golden),
@@ -611,8 +612,15 @@ fn member_of(record: &Fresh, golden: GoldenId, origin: &Origin<'_>) -> MemberRow
             record: record.prepared.checked.record.clone(),
             issues: Vec::new(),
             since: since(record, origin.now),
+            echo: false,
         },
     }
+}
+
+/// The members that survivorship hears. What only repeats our own words is heard where nobody else is left.
+fn voices(members: &[MemberRow], landscape: &Landscape) -> Vec<Member> {
+    let witnesses: Vec<Member> = members.iter().filter(|row| !row.doc.echo).map(|row| voice(row, landscape)).collect();
+    if witnesses.is_empty() { members.iter().map(|row| voice(row, landscape)).collect() } else { witnesses }
 }
 
 /// A member as survivorship hears it.

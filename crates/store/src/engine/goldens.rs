@@ -56,7 +56,7 @@ pub struct GoldenRow {
     pub content_hash: Vec<u8>,
     /// Every field and how it was decided.
     pub golden: Golden,
-    /// How many source records it has.
+    /// How many source records tell of it; those that only repeat what we wrote are not counted.
     pub members: i32,
     /// How many fields systems disagree about.
     pub conflicts: i32,

@@ -61,6 +61,9 @@ pub struct SourceDoc {
     /// Fields whose value is older than the record's last change.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub since: BTreeMap<Field, DateTime<Utc>>,
+    /// Whether it only repeats what we wrote there: no witness of its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub echo: bool,
 }
 
 /// A source record as it was before a batch.
