@@ -242,6 +242,8 @@ pub struct Outgoing {
     pub record: Record,
     /// The keys in this system of the objects that `Ref` fields point to, where it has them.
     pub refs: Vec<(Field, String)>,
+    /// The records behind the `Ref` fields that `Push::carries` names; empty for all others.
+    pub related: Vec<(Field, Record)>,
     /// Whether it may be created where a search finds none.
     pub may_create: bool,
     /// Whether it shall be gone from the system instead (sold, removed, merged away).
@@ -288,6 +290,11 @@ pub trait Push: Send + Sync {
 
     /// The fields that are written; a change of others causes no write.
     fn fields(&self, object: ObjectKind) -> &'static [Field];
+
+    /// The `Ref` fields whose whole record is written inside this one's document (a lead carries its customer).
+    fn carries(&self, _object: ObjectKind) -> &'static [Field] {
+        &[]
+    }
 
     /// Brings records to the wanted state: searches before it creates, sends idempotency keys, one result per record.
     /// `Err` only where the whole batch failed. After `OutcomeUnknown` the same batch comes again, and the search or

@@ -5,6 +5,7 @@
 
 pub mod about;
 pub mod access;
+pub mod adf;
 pub mod connector;
 pub mod error;
 pub mod file_transfer;

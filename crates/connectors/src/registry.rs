@@ -1,5 +1,6 @@
 //! All connectors. Adding one is its folder and one line here.
 
+use crate::adf::Adf;
 use crate::connector::Connector;
 use crate::files::Files;
 use crate::hubspot::HubSpot;
@@ -9,6 +10,7 @@ use crate::opentrack::OpenTrack;
 // One a line, so that two new connectors do not meet.
 #[rustfmt::skip]
 static CONNECTORS: &[&dyn Connector] = &[
+    &Adf,
     &Files,
     &HubSpot,
     &InventoryFeed,

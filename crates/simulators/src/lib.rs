@@ -3,6 +3,7 @@
 //! All simulators live in one HTTP server: vendor `KEY` under `/KEY/…`, its control under `/_sim/KEY/…`
 //! (`POST faults`, `POST reset`, `GET truth`, and whatever the vendor's folder adds).
 
+pub mod adf;
 pub mod faults;
 pub mod hubspot;
 pub mod inventory_feed;

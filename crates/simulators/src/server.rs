@@ -1,7 +1,7 @@
 //! The server of all simulators.
 
 use crate::faults::{Faults, Planned, meet};
-use crate::{Simulator, hubspot, inventory_feed, opentrack};
+use crate::{Simulator, adf, hubspot, inventory_feed, opentrack};
 use actix_web::{App, HttpResponse, HttpServer, middleware, web};
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ pub fn all(faults: &Faults) -> Vec<Arc<dyn Simulator>> {
     // One a line, so that two new simulators do not meet.
     #[rustfmt::skip]
     let all: Vec<Arc<dyn Simulator>> = vec![
+        Arc::new(adf::Adf::default()),
         Arc::new(hubspot::HubSpot::new(faults)),
         Arc::new(inventory_feed::Website::new()),
         Arc::new(opentrack::OpenTrack::new(faults)),

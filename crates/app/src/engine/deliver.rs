@@ -101,6 +101,7 @@ impl Engine {
             }
         }
         let refs = self.references(&tx, plan, object, ids).await?;
+        let carried = self.carried(&tx, push.carries(object), &refs).await?;
         let may_create = plan.objects.get(&object).is_some_and(|sync| sync.push == Push::CreateAndUpdate);
         let fields = push.fields(object);
         let (mut batch, mut early) = (Vec::with_capacity(due.len()), Vec::new());
@@ -129,6 +130,7 @@ impl Engine {
                     external_id,
                     record,
                     refs: pointing.map(|p| p.keys.clone()).unwrap_or_default(),
+                    related: pointing.map(|p| carried_by(p, push.carries(object), &carried)).unwrap_or_default(),
                     may_create: may_create && !target.withdraw,
                     withdraw: target.withdraw,
                 },
@@ -170,12 +172,33 @@ impl Engine {
             .collect();
         for reference in resolved {
             let pointing = found.entry(reference.from).or_default();
+            pointing.to.push((reference.field, reference.to));
             match keys.get(&reference.to) {
                 Some(key) => pointing.keys.push((reference.field, key.clone())),
                 None => pointing.awaited |= waiting.contains(&reference.to),
             }
         }
         Ok(found)
+    }
+
+    /// The records that documents of this batch carry inside (a lead its customer).
+    async fn carried(
+        &self,
+        tx: &TenantTx,
+        fields: &[Field],
+        refs: &HashMap<GoldenId, Pointing>,
+    ) -> Result<HashMap<GoldenId, goldens::GoldenRow>, EngineError> {
+        let wanted: BTreeSet<Uuid> = refs
+            .values()
+            .flat_map(|pointing| &pointing.to)
+            .filter(|(field, _)| fields.contains(field))
+            .map(|(_, to)| to.0)
+            .collect();
+        if wanted.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let rows = goldens::by_ids(tx, wanted.into_iter().collect()).await?;
+        Ok(rows.into_iter().map(|row| (row.id, row)).collect())
     }
 
     /// Calls the system for a batch and writes down how it went; an outcome where the whole system has to wait.
@@ -439,7 +462,24 @@ impl Engine {
 #[derive(Default)]
 struct Pointing {
     keys: Vec<(Field, String)>,
+    to: Vec<(Field, GoldenId)>,
     awaited: bool,
+}
+
+fn carried_by(
+    pointing: &Pointing,
+    fields: &[Field],
+    carried: &HashMap<GoldenId, goldens::GoldenRow>,
+) -> Vec<(Field, domain::Record)> {
+    pointing
+        .to
+        .iter()
+        .filter(|(field, _)| fields.contains(field))
+        .filter_map(|(field, to)| {
+            let FieldType::Ref(object) = field.spec().holds else { return None };
+            Some((*field, carried.get(to)?.golden.record(object)))
+        })
+        .collect()
 }
 
 #[derive(Default)]

@@ -241,6 +241,7 @@ pub fn outgoing(record: Record) -> Outgoing {
         external_id: None,
         record,
         refs: Vec::new(),
+        related: Vec::new(),
         may_create: true,
         withdraw: false,
     }

@@ -10,6 +10,7 @@
 
 #[macro_use]
 mod conformance;
+mod adf;
 mod bench;
 mod files;
 mod files_servers;
@@ -42,3 +43,8 @@ conformance!(opentrack_conforms, crate::opentrack::Fixture;
     the_same_write_again_changes_nothing,
 );
 conformance!(inventory_feed_conforms, crate::inventory_feed::Fixture);
+// ADF is only told: reading is by documents, and its writes have tests of their own.
+conformance!(adf_conforms, crate::adf::Fixture::default();
+    good_credentials_pass_every_step,
+    bad_credentials_are_told_at_their_step,
+);
