@@ -88,7 +88,9 @@ impl Simulator for Adf {
         config.service(
             web::resource("/leads")
                 .route(web::method(actix_web::http::Method::OPTIONS).to(|request: HttpRequest| async move {
-                    if trusted(&request) { HttpResponse::NoContent() } else { HttpResponse::Unauthorized() }
+                    let mut answer =
+                        if trusted(&request) { HttpResponse::NoContent() } else { HttpResponse::Unauthorized() };
+                    answer.finish()
                 }))
                 .route(web::post().to(move |request: HttpRequest, body: String| {
                     let simulator = taking.clone();
