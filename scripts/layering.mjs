@@ -25,7 +25,7 @@ const onlyIn = {
   apalis: ["queue", "worker"],
   "apalis-redis": ["queue"],
   redis: ["queue"],
-  "actix-web": ["server", "web", "simulators"],
+  "actix-web": ["server", "web", "worker", "simulators"],
   leptos: ["web"],
   leptos_actix: ["web"],
   reqwest: ["connectors", "app", "simulators", "testkit", "e2e"],

@@ -25,6 +25,7 @@ pub mod schedules;
 pub mod start;
 pub mod uploads;
 pub mod views;
+pub mod work;
 
 pub use clock::Clock;
 pub use config::AppConfig;

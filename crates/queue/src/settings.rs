@@ -58,7 +58,7 @@ impl Settings {
             worker: worker.into(),
             per_tenant: 8,
             ids_max: IDS_MAX,
-            grace: Duration::from_secs(20),
+            grace: Duration::from_secs(10),
             lanes: [brisk, brisk, brisk, brisk, brisk, slow],
         }
     }
