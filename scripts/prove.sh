@@ -24,7 +24,12 @@ prove() { # prove NAME [arguments]: runs driveline-NAME
 }
 
 bench() {
-  [ $# -ge 1 ] || fail "bench wants a name." "It knows: sync"
+  [ $# -ge 1 ] || fail "bench wants a name." "It knows: sync queue"
+  if [ "$1" = queue ]; then
+    shift
+    prove bench-queue "$@"
+    return
+  fi
   prove bench "$@"
 }
 

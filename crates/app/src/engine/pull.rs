@@ -166,7 +166,7 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let now = (self.now)();
         let tx = self.db.tenant(&lease.scope()).await?;
-        lease.hold(&tx).await?;
+        lease.advance(&tx).await?;
         let origin = Origin {
             landscape: &reading.landscape,
             connection: &reading.connection,
