@@ -119,12 +119,13 @@ fn at_local(zone: Tz, local: NaiveDateTime) -> Option<DateTime<Tz>> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
     use chrono::NaiveTime;
 
     fn at(text: &str) -> DateTime<Utc> {
-        text.parse().unwrap_or_else(|_| panic!("{text}"))
+        text.parse().unwrap()
     }
 
     fn time(h: u32, m: u32) -> NaiveTime {
