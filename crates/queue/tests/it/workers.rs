@@ -3,13 +3,14 @@
 use crate::stage::{PATIENCE, Process, actor, ask, connect, count, job, until_count, willing};
 use chrono::{TimeDelta, Utc};
 use domain::Lane;
-use queue::{JobOutcome, LaneSettings, Settings, enqueue};
+use queue::{JobOutcome, LaneSettings, Lease, Settings, enqueue};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+use store::{Db, StoreError};
 use testkit::{TestDb, TestRedis};
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 
 const OPEN: &str = "SELECT count(*) FROM job WHERE state <> 3";
 
@@ -175,32 +176,37 @@ async fn a_killed_workers_jobs_run_again_within_ten_seconds() {
     survivor.stop().await;
 }
 
+/// Not idempotent on purpose: what keeps a second row away is the lease, and the mark that commits with the effect.
+async fn write_effect(db: &Db, lease: &Lease, args: &serde_json::Value) -> Result<(), StoreError> {
+    let tx = db.tenant(&lease.scope()).await?;
+    lease.advance(&tx).await?;
+    let mark = "UPDATE job SET args = args || '{\"done\": true}' WHERE tenant_id = $1 AND id = $2
+                AND NOT args ? 'done' RETURNING id";
+    if tx.row(mark, [tx.owner(), lease.job.0.into()]).await?.is_none() {
+        return Ok(());
+    }
+    let insert = "INSERT INTO rooftop (tenant_id, id, name, code, time_zone)
+                  VALUES ($1, $2, $3, gen_random_uuid()::text, 'UTC')";
+    tx.run(insert, [tx.owner(), uuid::Uuid::now_v7().into(), args["number"].to_string().into()]).await?;
+    tx.commit().await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn effects_are_written_once_whatever_is_killed_and_restarted() {
     let (test, redis) = (TestDb::fresh().await, TestRedis::start());
     let scope = test.tenant("Bayside").await;
-    let db = connect(&test.url()).await;
+    let url = test.url();
     let act = move || {
-        let db = db.clone();
+        // Each process has a pool of its own: connections die with the process that opened them.
+        let (url, pool) = (url.clone(), Arc::new(OnceCell::new()));
         actor(move |lease, args| {
-            let db = db.clone();
+            let (url, pool) = (url.clone(), Arc::clone(&pool));
             async move {
-                let tx = db.tenant(&lease.scope()).await.unwrap();
-                if lease.advance(&tx).await.is_err() {
-                    return JobOutcome::Done;
+                let db = pool.get_or_init(|| connect(&url)).await;
+                match write_effect(db, &lease, &args).await {
+                    Ok(()) | Err(StoreError::LeaseLost) => JobOutcome::Done,
+                    Err(error) => JobOutcome::Retry { wait: Some(Duration::ZERO), error: error.to_string() },
                 }
-                // Not idempotent on purpose: a second effect would be a second row.
-                let insert = "INSERT INTO rooftop (tenant_id, id, name, code, time_zone)
-                              VALUES ($1, $2, $3, gen_random_uuid()::text, 'UTC')";
-                let values = [tx.owner(), uuid::Uuid::now_v7().into(), args["number"].to_string().into()];
-                tx.run(insert, values).await.unwrap();
-                // The job ends in the transaction of its effect, as handlers end theirs by a checkpoint.
-                let done = "UPDATE job SET args = args || '{\"done\": true}' WHERE tenant_id = $1 AND id = $2
-                            AND NOT args ? 'done' RETURNING id";
-                if tx.row(done, [tx.owner(), lease.job.0.into()]).await.unwrap().is_some() {
-                    tx.commit().await.unwrap();
-                }
-                JobOutcome::Done
             }
         })
         .0
