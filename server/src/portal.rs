@@ -63,7 +63,8 @@ impl PortalFiles {
             };
             let name = name.to_string_lossy().into_owned();
             let twin = |ending: &str| std::fs::read(site.pkg().join(format!("{name}.{ending}"))).ok().map(Bytes::from);
-            let file = BuiltFile { content_type, plain: std::fs::read(&path)?.into(), gzip: twin("gz"), brotli: twin("br") };
+            let file =
+                BuiltFile { content_type, plain: std::fs::read(&path)?.into(), gzip: twin("gz"), brotli: twin("br") };
             files.insert(name, file);
         }
         Ok(Self { site: Some(Arc::new(site)), files: Arc::new(files) })
@@ -84,7 +85,8 @@ pub fn configure(files: PortalFiles) -> impl FnOnce(&mut ServiceConfig) {
 async fn built_file(request: HttpRequest, name: PathOf<String>, files: Data<PortalFiles>) -> HttpResponse {
     let Some(file) = files.files.get(name.as_str()) else { return HttpResponse::NotFound().finish() };
     let accepted = request.headers().get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let accepts = |encoding: &str| accepted.split(',').any(|one| one.split(';').next().is_some_and(|one| one.trim() == encoding));
+    let accepts =
+        |encoding: &str| accepted.split(',').any(|one| one.split(';').next().is_some_and(|one| one.trim() == encoding));
     let (encoding, body) = match (&file.brotli, &file.gzip) {
         (Some(body), _) if accepts("br") => (Some("br"), body),
         (_, Some(body)) if accepts("gzip") => (Some("gzip"), body),
@@ -124,7 +126,8 @@ mod tests {
         let (_folder, files) = built();
         let app = test::init_service(App::new().configure(configure(files))).await;
 
-        let request = test::TestRequest::get().uri("/pkg/a-1.css").insert_header(("accept-encoding", "gzip, br")).to_request();
+        let request =
+            test::TestRequest::get().uri("/pkg/a-1.css").insert_header(("accept-encoding", "gzip, br")).to_request();
         let answer = test::call_service(&app, request).await;
 
         assert_eq!(answer.headers().get("content-encoding").unwrap(), "br");

@@ -271,10 +271,10 @@ fn name_part(full: &str, part: NamePart) -> Option<String> {
         .filter(|place| *place > 0)
         .map(|place| words.remove(place).trim_matches(['.', ',']).to_owned());
     // "Lee, Ann B." has its surname first.
-    if let Some(comma) = words.iter().position(|w| w.ends_with(',')) {
-        if comma + 1 < words.len() {
-            words.rotate_left(comma + 1);
-        }
+    if let Some(comma) = words.iter().position(|w| w.ends_with(','))
+        && comma + 1 < words.len()
+    {
+        words.rotate_left(comma + 1);
     }
     let clean = |words: &[&str]| {
         let joined = words.iter().map(|w| w.trim_end_matches(',')).collect::<Vec<_>>().join(" ");

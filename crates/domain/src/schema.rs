@@ -87,7 +87,7 @@ pub struct Field(u16);
 macro_rules! fields {
     ($($object:ident {$($konst:ident $name:literal $label:literal $holds:expr, $personal:literal, $authority:expr;)+})+) => {
         #[repr(u16)]
-        #[allow(non_camel_case_types, reason = "one list names the constants and their places")]
+        #[allow(non_camel_case_types, clippy::upper_case_acronyms, reason = "one list names the constants and their places")]
         enum Place {$($($konst),+),+}
 
         #[allow(missing_docs, reason = "each constant's label in the table says what it is")]

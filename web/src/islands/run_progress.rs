@@ -52,7 +52,7 @@ pub fn RunProgress(
         <section class="flex flex-col gap-3" aria-label="Progress of this run">
             <p role="status" aria-live="polite" class="text-ui font-medium">
                 {move || progress.with(|p| p.state.clone())}
-                <span class="text-muted font-normal">{move || progress.with(|p| remaining(p))}</span>
+                <span class="text-muted font-normal">{move || progress.with(remaining)}</span>
             </p>
             <progress
                 class="run-progress"

@@ -2,8 +2,8 @@
 
 use crate::portal::{Answer, Errors, PageProblem, Posted, Query, Typed, Visitor, see_other};
 use crate::ui::{
-    Button, ButtonKind, Choice, ErrorCard, Field, Form, FormNotice, Lines, LinkButton, Notice, Page, ROW, Section, StepRow, Steps,
-    TD, Table,
+    Button, ButtonKind, Choice, ErrorCard, Field, Form, FormNotice, Lines, LinkButton, Notice, Page, ROW, Section,
+    StepRow, Steps, TD, Table,
 };
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -108,7 +108,8 @@ pub async fn save_again(
     let (visitor, typed) = (&posted.visitor, &posted.typed);
     let shown = app.connections().get(&visitor.scope, id).await?;
     let system = catalogue::system(&shown.connector).ok_or(PageProblem::Missing)?;
-    let ask = ChangeConnection { name: Some(typed.text("name").to_owned()), role: None, values: values(&system, typed) };
+    let ask =
+        ChangeConnection { name: Some(typed.text("name").to_owned()), role: None, values: values(&system, typed) };
     match app.connections().change(&visitor.scope, id, ask).await {
         Ok(_) => Ok(on_to_test(id)),
         Err(error) => {
@@ -154,7 +155,11 @@ pub async fn test(
 }
 
 /// `GET /connections/{id}/sign-in`: on to the vendor's own sign-in page.
-pub async fn sign_in(visitor: Visitor, id: web::Path<ConnectionId>, app: web::Data<App>) -> Result<HttpResponse, PageProblem> {
+pub async fn sign_in(
+    visitor: Visitor,
+    id: web::Path<ConnectionId>,
+    app: web::Data<App>,
+) -> Result<HttpResponse, PageProblem> {
     Ok(see_other(app.connections().start_oauth(&visitor.session, id.into_inner()).await?))
 }
 
@@ -178,8 +183,9 @@ fn show_catalogue(role: Option<SystemRole>) -> AnyView {
         || "Choose the system to connect.".to_owned(),
         |role| format!("Systems that play the part of a {}. All others are listed below.", role.label()),
     );
-    let (first, others): (Vec<_>, Vec<_>) =
-        systems.into_iter().partition(|system| role.is_none_or(|role| system.role == role || system.role == SystemRole::Other));
+    let (first, others): (Vec<_>, Vec<_>) = systems
+        .into_iter()
+        .partition(|system| role.is_none_or(|role| system.role == role || system.role == SystemRole::Other));
     view! {
         <Page title="Connect a system" up=Some(("/connections".to_owned(), "Connections".to_owned())) lead=Some(view! { {lead} }.into_any())>
             {cards(first, role)}

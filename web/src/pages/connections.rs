@@ -11,8 +11,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use app::engine::syncs::Mode;
 use app::schedules::SetSchedule;
 use app::views::connection::{ConnectionLine, ConnectionPage, ConnectionState, Freshness, HELD_MAX, ObjectLine};
-use domain::permission::Permission;
 use app::{App, AppError};
+use domain::permission::Permission;
 use domain::schedule::{Cadence, CatchUp};
 use domain::{ConnectionId, ObjectKind};
 use leptos::prelude::*;
@@ -48,7 +48,11 @@ struct May {
 }
 
 /// `POST /connections/{id}/sync`: reads the changes of one object, or of all; goes to the run where it is one.
-pub async fn sync(posted: Posted, id: web::Path<ConnectionId>, app: web::Data<App>) -> Result<HttpResponse, PageProblem> {
+pub async fn sync(
+    posted: Posted,
+    id: web::Path<ConnectionId>,
+    app: web::Data<App>,
+) -> Result<HttpResponse, PageProblem> {
     let id = id.into_inner();
     let object = match posted.typed.text("object") {
         "" => None,
@@ -79,13 +83,18 @@ pub async fn set_paused(
 }
 
 /// `POST /connections/{id}/schedule`
-pub async fn schedule(posted: Posted, id: web::Path<ConnectionId>, app: web::Data<App>) -> Result<HttpResponse, PageProblem> {
+pub async fn schedule(
+    posted: Posted,
+    id: web::Path<ConnectionId>,
+    app: web::Data<App>,
+) -> Result<HttpResponse, PageProblem> {
     let id = id.into_inner();
     let object = posted.typed.text("object").parse::<ObjectKind>().map_err(|_| PageProblem::Missing)?;
     let scope = &posted.visitor.scope;
     match cadence_named(posted.typed.text("cadence")) {
         Some(cadence) => {
-            let ask = SetSchedule { cadence, open_hours: None, catch_up: CatchUp::Once, enabled: true, time_zone: None };
+            let ask =
+                SetSchedule { cadence, open_hours: None, catch_up: CatchUp::Once, enabled: true, time_zone: None };
             app.schedules().set(scope, id, object, ask).await?;
         }
         None => match app.schedules().delete(scope, id, object).await {
@@ -128,7 +137,9 @@ fn cadence_name(cadence: Option<&Cadence>) -> &'static str {
 }
 
 fn show_list(lines: Vec<ConnectionLine>, may: bool) -> AnyView {
-    let add = move || may.then(|| view! { <LinkButton href="/connections/new" label="Connect a system" kind=ButtonKind::Primary icon=Some(IconName::Plus)/> }.into_any());
+    let add = move || {
+        may.then(|| view! { <LinkButton href="/connections/new" label="Connect a system" kind=ButtonKind::Primary icon=Some(IconName::Plus)/> }.into_any())
+    };
     let now = expect_context::<PageContext>().now;
     view! {
         <Page title="Connections" lead=Some(view! { "The systems that Driveline keeps telling the same story." }.into_any()) actions=(!lines.is_empty()).then(add).flatten()>
@@ -185,7 +196,10 @@ fn worst(line: &ConnectionLine, now: chrono::DateTime<chrono::Utc>) -> Option<(F
         Freshness::Fresh => 1,
         Freshness::WriteOnly => 0,
     };
-    line.objects.iter().map(|object| (object.freshness(now), object.object)).max_by_key(|(freshness, _)| weight(*freshness))
+    line.objects
+        .iter()
+        .map(|object| (object.freshness(now), object.object))
+        .max_by_key(|(freshness, _)| weight(*freshness))
 }
 
 fn show(page: ConnectionPage, may: May) -> AnyView {

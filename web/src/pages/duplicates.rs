@@ -3,8 +3,8 @@
 use super::records::plain;
 use crate::portal::{Answer, PageProblem, Posted, Query, Visitor, see_other};
 use crate::ui::{
-    Button, ButtonKind, Compare, CompareRow, EmptyState, Form, IconName, LinkButton, NUMBER, Page, Pager, ROW, Side, Status, TD,
-    Table, Tone, Until, When, plural,
+    Button, ButtonKind, Compare, CompareRow, EmptyState, Form, IconName, LinkButton, NUMBER, Page, Pager, ROW, Side,
+    Status, TD, Table, Tone, Until, When, plural,
 };
 use actix_web::{HttpRequest, HttpResponse, web};
 use app::App;
@@ -24,7 +24,8 @@ pub async fn list(
     query: Query,
     app: web::Data<App>,
 ) -> Result<HttpResponse, PageProblem> {
-    let after = query.0.text("after").split_once('_').and_then(|(score, id)| Some((score.parse().ok()?, id.parse().ok()?)));
+    let after =
+        query.0.text("after").split_once('_').and_then(|(score, id)| Some((score.parse().ok()?, id.parse().ok()?)));
     let pairs = app.views().pairs(&visitor.scope, after, PAGE_SIZE).await?;
     let open = app.views().pairs_open(&visitor.scope).await?;
     Ok(Answer::to(&request, &visitor, "Duplicates").page(|| show_list(pairs, open, after.is_some())))
@@ -158,12 +159,15 @@ fn show(page: PairPage) -> AnyView {
 fn comparison(page: PairPage) -> AnyView {
     let merged = page.state == PairState::Merged;
     let object = page.line.object;
-    let told = |sources: &[SourceView]| sources.iter().map(|source| source.connection_name.clone()).collect::<Vec<_>>().join(", ");
+    let told = |sources: &[SourceView]| {
+        sources.iter().map(|source| source.connection_name.clone()).collect::<Vec<_>>().join(", ")
+    };
     let side = |title: &str, id: domain::GoldenId, sources: &[SourceView]| {
         let from = told(sources);
         Side {
             title: title.to_owned(),
-            subtitle: view! { {from} " " <a class="underline" href=format!("/records/{id}")>"its record"</a> }.into_any(),
+            subtitle: view! { {from} " " <a class="underline" href=format!("/records/{id}")>"its record"</a> }
+                .into_any(),
         }
     };
     let sides = vec![
@@ -176,13 +180,20 @@ fn comparison(page: PairPage) -> AnyView {
     ];
     let rows = Field::of(object)
         .filter_map(|field| {
-            let (left, right, both) = (page.left.record.get(field), page.right.record.get(field), page.merged.get(field));
+            let (left, right, both) =
+                (page.left.record.get(field), page.right.record.get(field), page.merged.get(field));
             if left.is_none() && right.is_none() && both.is_none() {
                 return None;
             }
             let differs = left.is_some() && right.is_some() && left != right;
             let same = left.is_some() && left == right;
-            let note = if differs { "differs" } else if same { "same" } else { "only one says" };
+            let note = if differs {
+                "differs"
+            } else if same {
+                "same"
+            } else {
+                "only one says"
+            };
             Some(CompareRow {
                 label: field.spec().label.to_owned(),
                 values: vec![left.map(plain), right.map(plain), both.map(plain)],
@@ -191,5 +202,6 @@ fn comparison(page: PairPage) -> AnyView {
             })
         })
         .collect();
-    view! { <Compare caption="The two records and what would survive a merge" sides=sides rows=rows last=""/> }.into_any()
+    view! { <Compare caption="The two records and what would survive a merge" sides=sides rows=rows last=""/> }
+        .into_any()
 }

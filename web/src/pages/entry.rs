@@ -17,7 +17,11 @@ pub async fn sign_up(request: HttpRequest) -> HttpResponse {
 }
 
 /// `POST /sign-up`
-pub async fn post_sign_up(request: HttpRequest, typed: Typed, app: web::Data<App>) -> Result<HttpResponse, PageProblem> {
+pub async fn post_sign_up(
+    request: HttpRequest,
+    typed: Typed,
+    app: web::Data<App>,
+) -> Result<HttpResponse, PageProblem> {
     let ask = SignUp {
         email: typed.text("email").to_owned(),
         password: typed.raw("password").into(),
@@ -126,7 +130,11 @@ pub async fn sign_in(request: HttpRequest, query: Query) -> HttpResponse {
 }
 
 /// `POST /sign-in`
-pub async fn post_sign_in(request: HttpRequest, typed: Typed, app: web::Data<App>) -> Result<HttpResponse, PageProblem> {
+pub async fn post_sign_in(
+    request: HttpRequest,
+    typed: Typed,
+    app: web::Data<App>,
+) -> Result<HttpResponse, PageProblem> {
     let ask = SignIn { email: typed.text("email").to_owned(), password: typed.raw("password").into() };
     let result = app.identity().sign_in(ask, &origin(&request, &app)).await;
     let next = own_path(typed.text("next")).to_owned();
@@ -206,7 +214,11 @@ pub async fn reset_password(request: HttpRequest, query: Query) -> HttpResponse 
 }
 
 /// `POST /reset-password`
-pub async fn post_reset_password(request: HttpRequest, typed: Typed, app: web::Data<App>) -> Result<HttpResponse, PageProblem> {
+pub async fn post_reset_password(
+    request: HttpRequest,
+    typed: Typed,
+    app: web::Data<App>,
+) -> Result<HttpResponse, PageProblem> {
     let ask = ResetPassword { token: typed.text("token").to_owned(), password: typed.raw("password").into() };
     let result = app.identity().reset_password(ask, &origin(&request, &app)).await;
     entered(&app, result, "/?done=saved", |errors| show_reset_password(&request, typed.text("token"), errors))
@@ -326,13 +338,9 @@ mod tests {
 
     #[test]
     fn after_sign_in_nobody_is_sent_elsewhere() {
-        for (asked, goes) in [
-            ("/runs", "/runs"),
-            ("", "/"),
-            ("https://evil.test", "/"),
-            ("//evil.test", "/"),
-            ("/\\evil.test", "/"),
-        ] {
+        for (asked, goes) in
+            [("/runs", "/runs"), ("", "/"), ("https://evil.test", "/"), ("//evil.test", "/"), ("/\\evil.test", "/")]
+        {
             assert_eq!(own_path(asked), goes, "{asked}");
         }
     }

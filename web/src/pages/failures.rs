@@ -2,8 +2,8 @@
 
 use crate::portal::{Answer, PageProblem, Posted, Query, Visitor, see_other};
 use crate::ui::{
-    Button, ButtonKind, EmptyState, FailureCard, Form, IconName, LinkButton, NUMBER, Page, ROW, Section, TD, Tab, Table, Tabs,
-    When, grouped, plural,
+    Button, ButtonKind, EmptyState, FailureCard, Form, IconName, LinkButton, NUMBER, Page, ROW, Section, TD, Tab,
+    Table, Tabs, When, grouped, plural,
 };
 use actix_web::{HttpRequest, HttpResponse, web};
 use app::App;
@@ -35,11 +35,8 @@ pub async fn page(
 ) -> Result<HttpResponse, PageProblem> {
     let (connection, object, code) = which.into_inner();
     let object = object_named(&object)?;
-    let cause = app
-        .views()
-        .cause(&visitor.scope, connection, object, &code, PAGE_SIZE)
-        .await?
-        .ok_or(PageProblem::Missing)?;
+    let cause =
+        app.views().cause(&visitor.scope, connection, object, &code, PAGE_SIZE).await?.ok_or(PageProblem::Missing)?;
     Ok(Answer::to(&request, &visitor, cause.cause.doing.clone()).page(|| show(cause)))
 }
 
@@ -67,11 +64,14 @@ pub fn address(cause: &Cause) -> String {
 }
 
 fn show_list(causes: Vec<Cause>, retrying: bool) -> AnyView {
-    let (needs_you, healing): (Vec<_>, Vec<_>) =
-        causes.into_iter().partition(|cause| cause.next == NextStep::NeedsYou);
+    let (needs_you, healing): (Vec<_>, Vec<_>) = causes.into_iter().partition(|cause| cause.next == NextStep::NeedsYou);
     let tabs = vec![
         Tab { href: "/failures".to_owned(), label: format!("Needs you ({})", needs_you.len()), current: !retrying },
-        Tab { href: "/failures?next=retrying".to_owned(), label: format!("Retrying ({})", healing.len()), current: retrying },
+        Tab {
+            href: "/failures?next=retrying".to_owned(),
+            label: format!("Retrying ({})", healing.len()),
+            current: retrying,
+        },
     ];
     let shown = if retrying { healing } else { needs_you };
     view! {
@@ -104,7 +104,8 @@ fn show_list(causes: Vec<Cause>, retrying: bool) -> AnyView {
 pub fn card(cause: Cause) -> AnyView {
     let address = address(&cause);
     let spoken = format!("{} at {}", cause.doing, cause.connection_name);
-    let all = if cause.count == 1 { "Retry it now".to_owned() } else { format!("Retry all {} now", grouped(cause.count)) };
+    let all =
+        if cause.count == 1 { "Retry it now".to_owned() } else { format!("Retry all {} now", grouped(cause.count)) };
     let meta = view! {
         {plural(cause.count, "time", "times")}
         " · "
@@ -123,7 +124,8 @@ pub fn card(cause: Cause) -> AnyView {
 }
 
 fn replay_all(cause: &Cause, label: String, describes: String) -> AnyView {
-    let (connection, object, code) = (cause.connection.to_string(), cause.object.map_or("any", ObjectKind::name), cause.code.clone());
+    let (connection, object, code) =
+        (cause.connection.to_string(), cause.object.map_or("any", ObjectKind::name), cause.code.clone());
     view! {
         <Form action="/failures/replay" class="contents">
             <input type="hidden" name="connection" value=connection/>
@@ -137,7 +139,8 @@ fn replay_all(cause: &Cause, label: String, describes: String) -> AnyView {
 
 fn show(page: CausePage) -> AnyView {
     let cause = page.cause;
-    let all = if cause.count == 1 { "Retry it now".to_owned() } else { format!("Retry all {} now", grouped(cause.count)) };
+    let all =
+        if cause.count == 1 { "Retry it now".to_owned() } else { format!("Retry all {} now", grouped(cause.count)) };
     let meta = view! {
         {plural(cause.count, "time", "times")} " · since " <When at=cause.first_at/> " · last " <When at=cause.last_at/>
     }

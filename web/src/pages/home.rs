@@ -111,12 +111,9 @@ fn show(home: Home) -> AnyView {
 fn todo(first: bool, thing: Todo) -> AnyView {
     let kind = if first { ButtonKind::Primary } else { ButtonKind::Secondary };
     let (title, text, href, label) = match thing {
-        Todo::Connection { id, name, why } => (
-            format!("{name} is stopped"),
-            why,
-            format!("/connections/{id}"),
-            "Fix the connection",
-        ),
+        Todo::Connection { id, name, why } => {
+            (format!("{name} is stopped"), why, format!("/connections/{id}"), "Fix the connection")
+        }
         Todo::Cause(cause) => (
             format!("{}: {} at {}", cause.doing, plural(cause.count, "failure", "failures"), cause.connection_name),
             cause.fix.clone(),
@@ -129,7 +126,8 @@ fn todo(first: bool, thing: Todo) -> AnyView {
                 format!("{}: {} of {name}", word, object.plural()),
                 match freshness {
                     app::views::connection::Freshness::Empty => {
-                        "The system answered, but sent no records. Check in its settings that Driveline may see them.".to_owned()
+                        "The system answered, but sent no records. Check in its settings that Driveline may see them."
+                            .to_owned()
                     }
                     _ => "Look at the newest run; it says what it waits for.".to_owned(),
                 },

@@ -4,8 +4,8 @@ use super::{failures, words};
 use crate::islands::{Progress, RunProgress};
 use crate::portal::{Answer, PageProblem, Posted, Query, Visitor, see_other};
 use crate::ui::{
-    Button, ButtonKind, EmptyState, ErrorCard, Form, Fact, Facts, Funnel, FunnelStage, IconName, LinkButton, NUMBER, Page, Pager, ROW, Section, Status, TD, Table,
-    When, grouped,
+    Button, ButtonKind, EmptyState, ErrorCard, Fact, Facts, Form, Funnel, FunnelStage, IconName, LinkButton, NUMBER,
+    Page, Pager, ROW, Section, Status, TD, Table, When, grouped,
 };
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};

@@ -2,8 +2,8 @@
 
 use crate::portal::{Answer, Errors, PageProblem, Posted, Query, Typed, Visitor, see_other};
 use crate::ui::{
-    Button, ButtonKind, Choice, Field, Form, FormNotice, Page, Pager, ROW, Section, Status, TD, Tab, Table, Tabs, Tick, Tone,
-    Until, When,
+    Button, ButtonKind, Choice, Field, Form, FormNotice, Page, Pager, ROW, Section, Status, TD, Tab, Table, Tabs, Tick,
+    Tone, Until, When,
 };
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -14,8 +14,8 @@ use app::people::{Invite, MemberShown};
 use app::rooftops::RooftopForm;
 use app::views::trail::TrailLine;
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::permission::{Permission, Role};
 use domain::RooftopId;
+use domain::permission::{Permission, Role};
 use leptos::prelude::*;
 
 /// Entries of one page of the trail.
@@ -89,7 +89,11 @@ async fn rooftops(visitor: &Visitor, app: &App) -> Result<Rooftops, PageProblem>
 }
 
 /// `GET /settings/rooftops`
-pub async fn rooftop_list(request: HttpRequest, visitor: Visitor, app: web::Data<App>) -> Result<HttpResponse, PageProblem> {
+pub async fn rooftop_list(
+    request: HttpRequest,
+    visitor: Visitor,
+    app: web::Data<App>,
+) -> Result<HttpResponse, PageProblem> {
     let typed = Typed::default().with("time_zone", "America/New_York");
     show_rooftops(&request, &visitor, &app, &typed, &Errors::default()).await
 }
@@ -110,7 +114,11 @@ fn rooftop_form(typed: &Typed) -> RooftopForm {
 }
 
 /// `POST /settings/rooftops`
-pub async fn save_rooftop(request: HttpRequest, posted: Posted, app: web::Data<App>) -> Result<HttpResponse, PageProblem> {
+pub async fn save_rooftop(
+    request: HttpRequest,
+    posted: Posted,
+    app: web::Data<App>,
+) -> Result<HttpResponse, PageProblem> {
     match app.rooftops().create(&posted.visitor.scope, &rooftop_form(&posted.typed)).await {
         // Who still sets up goes on with that.
         Ok(_) if !posted.visitor.frame.setup_done => Ok(see_other("/setup?done=rooftop")),
@@ -563,7 +571,8 @@ pub async fn audit(
 
 fn show_audit(lines: Vec<TrailLine>, later: bool) -> AnyView {
     let full = lines.len() == usize::try_from(PAGE_SIZE).unwrap_or(usize::MAX);
-    let next = lines.last().filter(|line| full && line.seq > 1).map(|line| format!("/settings/audit?before={}", line.seq));
+    let next =
+        lines.last().filter(|line| full && line.seq > 1).map(|line| format!("/settings/audit?before={}", line.seq));
     view! {
         <p class="max-w-prose text-small text-muted">"Who changed what, and when. Entries cannot be changed: each carries the hash of the one before."</p>
         <Table caption="The audit trail, newest first" heads=&["#No.", "When", "Who", "What", "Of what", "More"]>
@@ -587,7 +596,11 @@ fn show_audit(lines: Vec<TrailLine>, later: bool) -> AnyView {
 }
 
 /// `GET /settings/sessions`
-pub async fn sessions(request: HttpRequest, visitor: Visitor, app: web::Data<App>) -> Result<HttpResponse, PageProblem> {
+pub async fn sessions(
+    request: HttpRequest,
+    visitor: Visitor,
+    app: web::Data<App>,
+) -> Result<HttpResponse, PageProblem> {
     let sessions = app.identity().sessions(&visitor.session).await?;
     let tabs = tabs(&visitor, Part::Sessions);
     Ok(Answer::to(&request, &visitor, "Your sessions").page(|| frame(tabs, show_sessions(sessions))))

@@ -44,9 +44,19 @@ fn show(setup: Setup) -> AnyView {
         },
     ];
     for (stage, title, role, purpose) in [
-        (&setup.dms, "Connect the DMS", "dms", "Customers, vehicles, inventory, deals and repair orders come from here."),
+        (
+            &setup.dms,
+            "Connect the DMS",
+            "dms",
+            "Customers, vehicles, inventory, deals and repair orders come from here.",
+        ),
         (&setup.crm, "Connect the CRM", "crm", "It gets one clean record per customer, and tells of leads."),
-        (&setup.website, "Connect the website", "website", "It shows what is for sale; sold vehicles disappear at once."),
+        (
+            &setup.website,
+            "Connect the website",
+            "website",
+            "It shows what is for sale; sold vehicles disappear at once.",
+        ),
     ] {
         steps.push(match stage {
             Stage::Missing => StepRow {
@@ -61,9 +71,12 @@ fn show(setup: Setup) -> AnyView {
                 text: format!("{name} is saved, but its test has not passed yet."),
                 action: action(true, format!("/connections/{id}"), "Continue"),
             },
-            Stage::Working(_, name) => {
-                StepRow { title: title.to_owned(), done: Some(true), text: format!("{name} works."), action: ().into_any() }
-            }
+            Stage::Working(_, name) => StepRow {
+                title: title.to_owned(),
+                done: Some(true),
+                text: format!("{name} works."),
+                action: ().into_any(),
+            },
         });
     }
     let first_sync = match &setup.dms {

@@ -62,7 +62,10 @@ mod tests {
     fn another_sites_form_is_refused() {
         let from = |name: &'static str, value: &'static str| {
             comes_from_us(
-                &TestRequest::post().insert_header(("host", "portal.test")).insert_header((name, value)).to_srv_request(),
+                &TestRequest::post()
+                    .insert_header(("host", "portal.test"))
+                    .insert_header((name, value))
+                    .to_srv_request(),
             )
         };
 

@@ -104,7 +104,11 @@ impl PageProblem {
     fn page(&self, request: &HttpRequest) -> HttpResponse {
         if let Self::SignIn = self {
             let next: String = url::form_urlencoded::byte_serialize(request.path().as_bytes()).collect();
-            return see_other(if request.path() == "/" { "/sign-in".to_owned() } else { format!("/sign-in?next={next}") });
+            return see_other(if request.path() == "/" {
+                "/sign-in".to_owned()
+            } else {
+                format!("/sign-in?next={next}")
+            });
         }
         let (title, text) = self.words();
         Answer::to_anybody(request, title).status(self.status()).page(|| {

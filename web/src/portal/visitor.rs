@@ -40,9 +40,10 @@ impl Visitor {
     async fn of(app: web::Data<App>, token: Option<String>) -> Result<Self, PageProblem> {
         let token = token.ok_or(PageProblem::SignIn)?;
         let session = app.identity().of_session(&token).await?.ok_or(PageProblem::SignIn)?;
-        let scope = session.scope.clone().ok_or_else(|| {
-            PageProblem::NotPermitted("you belong to no dealer group any more".to_owned())
-        })?;
+        let scope = session
+            .scope
+            .clone()
+            .ok_or_else(|| PageProblem::NotPermitted("you belong to no dealer group any more".to_owned()))?;
         let me = app.identity().me(&session).await?;
         let waiting = app.views().waiting(&scope).await?;
         let group = me.groups.iter().find(|group| Some(group.id) == me.group);
@@ -80,7 +81,9 @@ pub fn origin(request: &HttpRequest, app: &App) -> Origin {
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
     let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
     // Only the last entry was written by our own proxy; what stands before it, anybody may have written.
-    let told = header("x-forwarded-for").filter(|_| web.behind_proxy).and_then(|list| list.rsplit(',').next()?.trim().parse().ok());
+    let told = header("x-forwarded-for")
+        .filter(|_| web.behind_proxy)
+        .and_then(|list| list.rsplit(',').next()?.trim().parse().ok());
     Origin {
         address: told.unwrap_or(peer),
         user_agent: header("user-agent").unwrap_or_default().to_owned(),

@@ -17,7 +17,14 @@ fn described(name: &str, help: &str, error: Option<&str>) -> Option<String> {
 }
 
 #[component]
-fn Around(name: String, label: String, help: String, error: Option<String>, required: bool, children: Children) -> impl IntoView {
+fn Around(
+    name: String,
+    label: String,
+    help: String,
+    error: Option<String>,
+    required: bool,
+    children: Children,
+) -> impl IntoView {
     view! {
         <div class="flex flex-col gap-1">
             <label for=name.clone() class="text-small font-medium">

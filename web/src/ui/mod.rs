@@ -21,6 +21,7 @@ mod tabs;
 mod timeline;
 mod when;
 
+pub use crate::number::{grouped, plural};
 pub use button::{Button, ButtonKind, LinkButton};
 pub use compare::{Compare, CompareRow, Side};
 pub use empty::EmptyState;
@@ -32,7 +33,6 @@ pub use funnel::{Funnel, FunnelStage};
 pub use icon::{Icon, IconName};
 pub use layout::{Bare, Document, Shell};
 pub use notice::Notice;
-pub use crate::number::{grouped, plural};
 pub use page::{Page, Section};
 pub use pager::Pager;
 pub use status::{Status, Tone};

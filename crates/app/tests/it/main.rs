@@ -9,6 +9,8 @@
 )]
 
 mod connections;
+mod engine;
+mod fake;
 mod idempotency;
 mod identity;
 mod ingress;

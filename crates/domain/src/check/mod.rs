@@ -95,10 +95,10 @@ pub fn check(draft: &Draft) -> Checked {
     for (field, raw) in &draft.values {
         match read::value(field.spec().holds, raw) {
             Ok(Some(value)) => {
-                if let Value::Vin(vin) = &value {
-                    if !vin.check_digit_holds() {
-                        issues.push(issue(*field, &CHECK_DIGIT));
-                    }
+                if let Value::Vin(vin) = &value
+                    && !vin.check_digit_holds()
+                {
+                    issues.push(issue(*field, &CHECK_DIGIT));
                 }
                 record.set(*field, value);
             }
@@ -136,10 +136,11 @@ fn complete(record: &mut Record, issues: &mut Vec<Issue>) {
                 record.set(Field::CUSTOMER_KIND, Value::Text(kind.to_owned()));
             }
             // Some systems keep a company's name where a surname belongs.
-            if record.text(Field::CUSTOMER_KIND) == Some("business") && record.get(Field::COMPANY_NAME).is_none() {
-                if let Some(name) = record.remove(Field::LAST_NAME) {
-                    record.set(Field::COMPANY_NAME, name);
-                }
+            if record.text(Field::CUSTOMER_KIND) == Some("business")
+                && record.get(Field::COMPANY_NAME).is_none()
+                && let Some(name) = record.remove(Field::LAST_NAME)
+            {
+                record.set(Field::COMPANY_NAME, name);
             }
             let told = [
                 Field::FIRST_NAME,

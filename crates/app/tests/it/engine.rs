@@ -1,0 +1,299 @@
+//! The engine from a DMS to a CRM and back: nothing lost, nothing twice, everything explained.
+
+use crate::fake::{CRM, DMS, Dealership};
+use app::engine::candidates::Verdict;
+use domain::{Field, ObjectKind};
+use serde_json::{Value as Json, json};
+use std::sync::atomic::Ordering;
+use store::engine::{candidates, failures};
+
+const CUSTOMER: ObjectKind = ObjectKind::Customer;
+
+fn customer(first: &str, last: &str, email: &str) -> Json {
+    json!({"first_name": first, "last_name": last, "email": email, "changed": "2026-11-01T00:00:00Z"})
+}
+
+#[tokio::test]
+async fn a_customer_of_the_dms_reaches_the_crm_once_and_no_echo_follows() {
+    let here = Dealership::open().await;
+    for n in 0..7 {
+        DMS.put(CUSTOMER, &format!("{n}"), customer("Ann", &format!("Lee{n}x"), &format!("a{n}@example.com")));
+    }
+
+    let run = here.sync(here.dms, CUSTOMER).await;
+    let echo = here.sync(here.crm, CUSTOMER).await;
+    here.sync(here.dms, CUSTOMER).await;
+
+    assert_eq!((run.state.as_str(), run.counts.received, run.counts.added, run.counts.planned), ("succeeded", 7, 7, 7));
+    assert_eq!(CRM.all(CUSTOMER).len(), 7);
+    assert_eq!((echo.counts.received, echo.counts.unchanged), (7, 7));
+    assert_eq!((CRM.creates.load(Ordering::SeqCst), CRM.updates.load(Ordering::SeqCst)), (7, 0));
+}
+
+#[tokio::test]
+async fn two_systems_that_know_one_person_make_one_golden_record_and_the_loser_is_kept() {
+    let here = Dealership::open().await;
+    CRM.put(CUSTOMER, "x1", json!({"first_name": "Bill", "last_name": "Leigh", "email": "b@example.com", "changed": "2026-11-02T00:00:00Z"}));
+    DMS.put(CUSTOMER, "9", customer("William", "Leigh", "b@example.com"));
+    here.sync(here.crm, CUSTOMER).await;
+
+    let run = here.sync(here.dms, CUSTOMER).await;
+
+    assert_eq!((run.counts.matched, run.counts.added), (1, 0));
+    let goldens = here.goldens(CUSTOMER).await;
+    assert_eq!((goldens.len(), goldens[0].members, goldens[0].conflicts), (1, 2, 1));
+    let first = &goldens[0].golden.fields[&Field::FIRST_NAME];
+    assert_eq!((first.value.to_plain().as_str(), first.losers.len()), ("William", 1));
+    assert_eq!(CRM.all(CUSTOMER)[0]["first_name"], "William", "the CRM was brought to what holds");
+    assert_eq!(CRM.creates.load(Ordering::SeqCst), 0, "it was found, not made again");
+}
+
+#[tokio::test]
+async fn an_opt_out_in_the_dms_reaches_the_crm_whatever_the_crm_says_later() {
+    let here = Dealership::open().await;
+    let mut record = customer("Ann", "Lee", "a@example.com");
+    record["consent_email"] = json!("opted_out");
+    DMS.put(CUSTOMER, "1", record);
+    here.sync(here.dms, CUSTOMER).await;
+    let key = CRM.records.lock().unwrap().keys().next().unwrap().1.clone();
+    let mut theirs = CRM.all(CUSTOMER)[0].clone();
+    theirs["consent_email"] = json!("opted_in");
+    theirs["changed"] = json!("2026-11-20T00:00:00Z");
+    CRM.put(CUSTOMER, &key, theirs);
+
+    here.sync(here.crm, CUSTOMER).await;
+
+    assert_eq!(CRM.all(CUSTOMER)[0]["consent_email"], "opted_out");
+}
+
+#[tokio::test]
+async fn a_newer_email_of_the_crm_becomes_golden_and_is_not_written_back_over_it() {
+    let here = Dealership::open().await;
+    DMS.put(CUSTOMER, "1", json!({"first_name": "Ann", "last_name": "Lee", "email": "old@example.com", "phone_mobile": "4155550100", "changed": "2026-11-01T00:00:00Z"}));
+    here.sync(here.dms, CUSTOMER).await;
+    let key = CRM.records.lock().unwrap().keys().next().unwrap().1.clone();
+    let mut theirs = CRM.all(CUSTOMER)[0].clone();
+    theirs["email"] = json!("new@example.com");
+    theirs["changed"] = json!("2026-11-20T00:00:00Z");
+    CRM.put(CUSTOMER, &key, theirs);
+
+    here.sync(here.crm, CUSTOMER).await;
+
+    let goldens = here.goldens(CUSTOMER).await;
+    assert_eq!(goldens[0].golden.fields[&Field::EMAIL].value.to_plain(), "new@example.com");
+    assert_eq!(CRM.all(CUSTOMER)[0]["email"], "new@example.com");
+    assert_eq!(CRM.updates.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_system_that_is_down_waits_for_it_and_gets_the_newest_state_once() {
+    let here = Dealership::open().await;
+    CRM.down.store(true, Ordering::SeqCst);
+    DMS.put(CUSTOMER, "1", customer("Ann", "Lee", "a@example.com"));
+    here.sync(here.dms, CUSTOMER).await;
+    DMS.put(CUSTOMER, "1", customer("Anna", "Lee", "a@example.com"));
+    here.sync(here.dms, CUSTOMER).await;
+    let tx = here.test.db.tenant(&here.scope).await.unwrap();
+    assert_eq!(failures::causes(&tx, None).await.unwrap().len(), 1, "somebody can see why");
+    drop(tx);
+
+    CRM.down.store(false, Ordering::SeqCst);
+    here.let_time_pass().await;
+    here.work().await;
+
+    assert_eq!(CRM.all(CUSTOMER)[0]["first_name"], "Anna");
+    assert_eq!((CRM.creates.load(Ordering::SeqCst), CRM.updates.load(Ordering::SeqCst)), (1, 0));
+    let tx = here.test.db.tenant(&here.scope).await.unwrap();
+    assert!(failures::causes(&tx, None).await.unwrap().is_empty(), "and it is resolved");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_lost_after_its_effect_makes_no_duplicate() {
+    let here = Dealership::open().await;
+    CRM.deaf.store(true, Ordering::SeqCst);
+    DMS.put(CUSTOMER, "1", customer("Ann", "Lee", "a@example.com"));
+    here.sync(here.dms, CUSTOMER).await;
+
+    CRM.deaf.store(false, Ordering::SeqCst);
+    here.let_time_pass().await;
+    here.work().await;
+
+    assert_eq!(CRM.all(CUSTOMER).len(), 1);
+    assert_eq!(CRM.creates.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_read_that_loses_most_records_stops_and_asks_before_anything_is_removed() {
+    let here = Dealership::open().await;
+    for n in 0..20 {
+        DMS.put(CUSTOMER, &format!("{n:02}"), customer("Ann", &format!("Lee{n}x"), &format!("a{n}@example.com")));
+    }
+    here.sync(here.dms, CUSTOMER).await;
+    for n in 0..15 {
+        DMS.take(CUSTOMER, &format!("{n:02}"));
+    }
+
+    let run = here.sync(here.dms, CUSTOMER).await;
+    assert_eq!((run.state.as_str(), run.counts.removed), ("held", 0), "{}", run.message);
+    assert_eq!(here.goldens(CUSTOMER).await.len(), 20);
+
+    here.engine.approve_removals(&here.scope, run.id).await.unwrap();
+    here.work().await;
+    let run = here.run(run.id).await;
+    assert_eq!((run.state.as_str(), run.counts.removed), ("succeeded", 15));
+    // The CRM knows them still: they are customers of the dealership all the same.
+    assert_eq!(here.goldens(CUSTOMER).await.len(), 20);
+    assert_eq!(CRM.all(CUSTOMER).len(), 20);
+}
+
+#[tokio::test]
+async fn an_empty_answer_is_never_green_and_removes_nothing() {
+    let here = Dealership::open().await;
+    DMS.put(CUSTOMER, "1", customer("Ann", "Lee", "a@example.com"));
+    here.sync(here.dms, CUSTOMER).await;
+    DMS.take(CUSTOMER, "1");
+    for n in 0..9 {
+        DMS.put(CUSTOMER, &format!("z{n}"), customer("Ann", &format!("Ng{n}q"), &format!("z{n}@example.com")));
+    }
+    here.sync(here.dms, CUSTOMER).await;
+    for n in 0..9 {
+        DMS.take(CUSTOMER, &format!("z{n}"));
+    }
+
+    let run = here.sync(here.dms, CUSTOMER).await;
+
+    assert_ne!(run.state, "succeeded");
+    assert_eq!(run.counts.removed, 0);
+}
+
+#[tokio::test]
+async fn a_record_with_nothing_to_go_on_is_kept_explained_and_mended_by_its_correction() {
+    let here = Dealership::open().await;
+    DMS.put(CUSTOMER, "1", json!({"city": "Tampa", "email": "NA"}));
+    let run = here.sync(here.dms, CUSTOMER).await;
+    assert_eq!((run.counts.flagged, run.counts.added), (1, 0));
+    let tx = here.test.db.tenant(&here.scope).await.unwrap();
+    let causes = failures::causes(&tx, None).await.unwrap();
+    assert_eq!((causes[0].code.as_str(), causes[0].next.as_str()), ("incomplete", "needs_you"));
+    drop(tx);
+
+    DMS.put(CUSTOMER, "1", json!({"city": "Tampa", "last_name": "Lee"}));
+    let run = here.sync(here.dms, CUSTOMER).await;
+
+    assert_eq!(run.counts.added, 1);
+    let tx = here.test.db.tenant(&here.scope).await.unwrap();
+    assert!(failures::causes(&tx, None).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_person_merges_a_doubtful_pair_and_takes_it_back_to_the_byte() {
+    let here = Dealership::open().await;
+    let email = "b@example.com";
+    DMS.put(CUSTOMER, "1", customer("Ann", "Walker", email));
+    DMS.put(CUSTOMER, "2", customer("Ann", "Lee", email));
+    let run = here.sync(here.dms, CUSTOMER).await;
+    assert_eq!(run.counts.to_review, 2, "{:?}", run.counts);
+    let before = here.goldens(CUSTOMER).await;
+    let tx = here.test.db.tenant(&here.scope).await.unwrap();
+    let pair = candidates::open(&tx, None, 10).await.unwrap().remove(0);
+    drop(tx);
+
+    let survivor = here.engine.decide_candidate(&here.scope, pair.id, Verdict::Merge).await.unwrap();
+    here.work().await;
+    let merged = here.goldens(CUSTOMER).await;
+    assert_eq!((merged.len(), merged[0].members >= 2, Some(merged[0].id)), (1, true, survivor));
+    assert!(here.engine.decide_candidate(&here.scope, pair.id, Verdict::Merge).await.is_err(), "decided once");
+
+    here.engine.decide_candidate(&here.scope, pair.id, Verdict::Undo).await.unwrap();
+    here.work().await;
+    let after = here.goldens(CUSTOMER).await;
+    let content = |rows: &[store::engine::goldens::GoldenRow]| {
+        rows.iter().map(|row| (row.id, row.golden.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(content(&after), content(&before));
+}
+
+#[tokio::test]
+async fn what_a_person_told_apart_is_not_joined_by_the_next_sync() {
+    let here = Dealership::open().await;
+    DMS.put(CUSTOMER, "1", customer("Ann", "Walker", "b@example.com"));
+    DMS.put(CUSTOMER, "2", customer("Ann", "Lee", "b@example.com"));
+    here.sync(here.dms, CUSTOMER).await;
+    let tx = here.test.db.tenant(&here.scope).await.unwrap();
+    let pair = candidates::open(&tx, None, 10).await.unwrap().remove(0);
+    drop(tx);
+
+    here.engine.decide_candidate(&here.scope, pair.id, Verdict::NotAMatch).await.unwrap();
+    DMS.put(CUSTOMER, "2", customer("Anna", "Lee", "b@example.com"));
+    here.sync(here.dms, CUSTOMER).await;
+
+    assert_eq!(here.goldens(CUSTOMER).await.len(), 2);
+    let tx = here.test.db.tenant(&here.scope).await.unwrap();
+    assert_eq!(candidates::count_open(&tx).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_deal_is_delivered_with_its_customers_key_there() {
+    let here = Dealership::open().await;
+    DMS.put(ObjectKind::Deal, "d1", json!({"deal_number": "D100", "customer": "1", "status": "delivered"}));
+    here.sync(here.dms, ObjectKind::Deal).await;
+    DMS.put(CUSTOMER, "1", customer("Ann", "Lee", "a@example.com"));
+    here.sync(here.dms, CUSTOMER).await;
+    DMS.put(ObjectKind::Deal, "d2", json!({"deal_number": "D200", "customer": "1", "status": "open"}));
+
+    here.sync(here.dms, ObjectKind::Deal).await;
+
+    let key = CRM.records.lock().unwrap().keys().find(|(o, _)| *o == CUSTOMER).unwrap().1.clone();
+    let deals = CRM.all(ObjectKind::Deal);
+    let second = deals.iter().find(|deal| deal["deal_number"] == "D200").unwrap();
+    assert_eq!(second["customer"], json!(key));
+}
+
+#[tokio::test]
+async fn a_sold_vehicle_is_withdrawn_where_it_was_shown() {
+    let here = Dealership::open().await;
+    let car =
+        |status: &str| json!({"stock_number": "A1", "vin": "1HGCM82633A004352", "status": status, "price": "19999"});
+    DMS.put(ObjectKind::Inventory, "A1", car("in_stock"));
+    here.sync(here.dms, ObjectKind::Inventory).await;
+    assert_eq!(CRM.all(ObjectKind::Inventory).len(), 1);
+
+    DMS.put(ObjectKind::Inventory, "A1", car("sold"));
+    here.sync(here.dms, ObjectKind::Inventory).await;
+
+    assert_eq!(CRM.all(ObjectKind::Inventory).len(), 0);
+}
+
+#[tokio::test]
+async fn a_stranger_can_neither_start_a_sync_nor_decide_nor_replay() {
+    let here = Dealership::open().await;
+    let stranger = here.test.tenant("Stranger").await;
+    DMS.put(CUSTOMER, "1", json!({"city": "Tampa"}));
+    here.sync(here.dms, CUSTOMER).await;
+    let tx = here.test.db.tenant(&here.scope).await.unwrap();
+    let failure = failures::page(&tx, &failures::Filter::default(), None, 1).await.unwrap().remove(0);
+    drop(tx);
+
+    let started = here.engine.start_sync(&stranger, here.dms, None, app::engine::syncs::Mode::Full).await;
+    let replayed = here.engine.replay_failure(&stranger, failure.id).await;
+
+    assert!(matches!(started, Err(app::engine::EngineError::NotFound(_))));
+    assert!(matches!(replayed, Err(app::engine::EngineError::NotFound(_))));
+}
+
+#[tokio::test]
+async fn nothing_personal_lies_in_the_database_in_clear() {
+    let here = Dealership::open().await;
+    DMS.put(CUSTOMER, "1", json!({"first_name": "Xanthippe", "last_name": "Quillfeather", "email": "xq@quill-feather.example", "phone_mobile": "4155550188", "street": "77 Unlikely Lane", "city": "Tampa", "zip": "33601"}));
+    here.sync(here.dms, CUSTOMER).await;
+    assert_eq!(
+        here.goldens(CUSTOMER).await[0].golden.fields[&Field::EMAIL].value.to_plain(),
+        "xq@quill-feather.example"
+    );
+
+    let dump = here.test.dump().await;
+
+    for secret in ["xanthippe", "quillfeather", "quill-feather", "4155550188", "unlikely lane"] {
+        assert!(!dump.to_lowercase().contains(secret), "`{secret}` lies in clear");
+    }
+}

@@ -1,0 +1,341 @@
+//! Two systems in memory: a DMS that is read and a CRM that is read and written. Each counts what is done to it.
+
+use app::engine::{Engine, EngineError, EngineHandler, OpenAccess};
+use async_trait::async_trait;
+use connectors::vendor_http::VendorHttp;
+use connectors::*;
+use domain::mapping::Mapping;
+use domain::{ConnectionId, Field, ObjectKind, RooftopId, SystemRole, Value};
+use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use store::{Db, TenantScope};
+use testkit::TestDb;
+
+/// A system in memory.
+pub struct System {
+    about: About,
+    pub records: Mutex<BTreeMap<(ObjectKind, String), Json>>,
+    /// Idempotency key → how often it had an effect.
+    pub effects: Mutex<BTreeMap<String, usize>>,
+    pub creates: AtomicUsize,
+    pub updates: AtomicUsize,
+    pub down: AtomicBool,
+    /// Answers of writes are lost after their effect.
+    pub deaf: AtomicBool,
+    pub page_size: AtomicUsize,
+}
+
+const QUOTA: Quota = Quota { calls: 1_000, window_ms: 1_000 };
+
+const fn about(key: &'static str, role: SystemRole) -> About {
+    About {
+        key,
+        name: key,
+        role,
+        summary: "",
+        demands: "",
+        capabilities: &[],
+        quota: QUOTA,
+        cents_per_call: None,
+        form: &[],
+    }
+}
+
+const fn system(key: &'static str, role: SystemRole) -> System {
+    System {
+        about: about(key, role),
+        records: Mutex::new(BTreeMap::new()),
+        effects: Mutex::new(BTreeMap::new()),
+        creates: AtomicUsize::new(0),
+        updates: AtomicUsize::new(0),
+        down: AtomicBool::new(false),
+        deaf: AtomicBool::new(false),
+        page_size: AtomicUsize::new(3),
+    }
+}
+
+pub static DMS: System = system("dms", SystemRole::Dms);
+pub static CRM: System = system("crm", SystemRole::Crm);
+
+impl System {
+    /// A person of the dealership types a record in.
+    pub fn put(&self, object: ObjectKind, key: &str, record: Json) {
+        self.records.lock().unwrap().insert((object, key.to_owned()), record);
+    }
+
+    pub fn take(&self, object: ObjectKind, key: &str) {
+        self.records.lock().unwrap().remove(&(object, key.to_owned()));
+    }
+
+    pub fn all(&self, object: ObjectKind) -> Vec<Json> {
+        self.records.lock().unwrap().iter().filter(|((o, _), _)| *o == object).map(|(_, r)| r.clone()).collect()
+    }
+
+    fn unavailable(&self) -> Result<(), ConnectorError> {
+        if self.down.load(Ordering::SeqCst) {
+            return Err(ConnectorError::Unavailable { said: "down".into(), evidence: None, source: None });
+        }
+        Ok(())
+    }
+}
+
+fn payload(key: &str, body: &Json) -> Payload {
+    let changed_at = body["changed"].as_str().and_then(|text| text.parse().ok());
+    Payload { external_id: key.to_owned(), body: body.clone(), changed_at, deleted: false }
+}
+
+#[async_trait]
+impl Connector for System {
+    fn about(&self) -> &'static About {
+        // Only the two statics are ever used.
+        if self.about.key == "dms" { &DMS.about } else { &CRM.about }
+    }
+
+    fn mapping(&self, _access: &Access, object: ObjectKind) -> Option<Mapping> {
+        let mut mapping = Mapping::new(object).known(&["changed"]);
+        for field in Field::of(object) {
+            mapping = mapping.take(field, field.name());
+        }
+        Some(mapping)
+    }
+
+    async fn verify(&self, _access: &Access) -> Verified {
+        Verified::default()
+    }
+
+    fn pull(&self, _object: ObjectKind) -> Option<&dyn Pull> {
+        Some(self)
+    }
+
+    fn push(&self, object: ObjectKind) -> Option<&dyn Push> {
+        (self.about.key == "crm" && object != ObjectKind::RepairOrder).then_some(self as &dyn Push)
+    }
+}
+
+#[async_trait]
+impl Pull for System {
+    async fn page(&self, _access: &Access, object: ObjectKind, ask: &PageAsk) -> Result<Page, ConnectorError> {
+        self.unavailable()?;
+        let from = ask.cursor.as_ref().and_then(|c| c.0.as_str()).unwrap_or_default().to_owned();
+        let size = self.page_size.load(Ordering::SeqCst);
+        let all: Vec<(String, Json)> = self
+            .records
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|((o, _), _)| *o == object)
+            .map(|((_, key), body)| (key.clone(), body.clone()))
+            .collect();
+        // Changes start over: this system knows no times.
+        let rest: Vec<_> = all.iter().filter(|(key, _)| from == "start" || **key > *from).take(size).collect();
+        let next = match rest.last() {
+            Some((key, _)) if rest.len() == size => Next::Page(Cursor(json!(key))),
+            _ => Next::Done { resume: Some(Cursor(json!("start"))), coverage: Coverage::Everything },
+        };
+        let records = rest.into_iter().map(|(key, body)| payload(key, body)).collect();
+        Ok(Page { records, rejects: Vec::new(), next, expected: Some(all.len() as u64) })
+    }
+
+    async fn one(&self, _access: &Access, object: ObjectKind, key: &str) -> Result<Option<Payload>, ConnectorError> {
+        self.unavailable()?;
+        Ok(self.records.lock().unwrap().get(&(object, key.to_owned())).map(|body| payload(key, body)))
+    }
+}
+
+#[async_trait]
+impl Push for System {
+    fn batch_max(&self) -> usize {
+        10
+    }
+
+    fn fields(&self, object: ObjectKind) -> &'static [Field] {
+        match object {
+            ObjectKind::Customer => {
+                &[Field::FIRST_NAME, Field::LAST_NAME, Field::EMAIL, Field::PHONE_MOBILE, Field::CONSENT_EMAIL]
+            }
+            ObjectKind::Deal => &[Field::DEAL_NUMBER, Field::DEAL_STATUS],
+            ObjectKind::Inventory => &[Field::STOCK_NUMBER, Field::STOCK_VIN, Field::STOCK_PRICE, Field::STOCK_STATUS],
+            ObjectKind::Vehicle | ObjectKind::RepairOrder | ObjectKind::Lead => &[],
+        }
+    }
+
+    async fn push(
+        &self,
+        _access: &Access,
+        object: ObjectKind,
+        batch: &[Outgoing],
+    ) -> Result<Vec<Pushed>, ConnectorError> {
+        self.unavailable()?;
+        let mut done = Vec::new();
+        for out in batch {
+            let mut records = self.records.lock().unwrap();
+            let found =
+                out.external_id.clone().filter(|key| records.contains_key(&(object, key.clone()))).or_else(|| {
+                    records
+                        .iter()
+                        .find(|((o, _), r)| *o == object && r["driveline"] == json!(out.golden))
+                        .map(|((_, key), _)| key.clone())
+                });
+            let outcome = match (found, out.withdraw) {
+                (Some(key), true) => {
+                    records.remove(&(object, key));
+                    Outcome::Withdrawn
+                }
+                (None, true) => Outcome::Withdrawn,
+                (None, false) if !out.may_create => Outcome::Absent,
+                (found, false) => {
+                    let new = found.is_none();
+                    let key = found.unwrap_or_else(|| format!("c{}", self.creates.load(Ordering::SeqCst) + 1));
+                    let mut body: serde_json::Map<String, Json> = out
+                        .record
+                        .fields()
+                        .map(|(field, value)| (field.name().to_owned(), Value::to_json(value)))
+                        .collect();
+                    body.insert("driveline".into(), json!(out.golden));
+                    for (field, to) in &out.refs {
+                        body.insert(field.name().to_owned(), json!(to));
+                    }
+                    records.insert((object, key.clone()), Json::Object(body));
+                    *self.effects.lock().unwrap().entry(out.idempotency_key.clone()).or_default() += 1;
+                    let counter = if new { &self.creates } else { &self.updates };
+                    counter.fetch_add(1, Ordering::SeqCst);
+                    if new { Outcome::Created { external_id: key } } else { Outcome::Updated { external_id: key } }
+                }
+            };
+            let echo = match &outcome {
+                Outcome::Created { external_id } | Outcome::Updated { external_id } => {
+                    records.get(&(object, external_id.clone())).map(|body| payload(external_id, body))
+                }
+                _ => None,
+            };
+            done.push(Pushed { golden: out.golden, outcome, echo });
+        }
+        if self.deaf.load(Ordering::SeqCst) {
+            return Err(ConnectorError::OutcomeUnknown { said: "cut".into(), source: None });
+        }
+        Ok(done)
+    }
+}
+
+struct Open;
+
+#[async_trait]
+impl OpenAccess for Open {
+    async fn open(&self, _scope: &TenantScope, connection: ConnectionId) -> Result<Option<Access>, EngineError> {
+        Ok(Some(Access {
+            connection,
+            settings: BTreeMap::new(),
+            credentials: BTreeMap::new(),
+            http: VendorHttp::new(VendorHttp::pool(true).unwrap(), Arc::new(Unlimited)),
+            tokens: Arc::new(NoTokens),
+            uploads: Arc::new(NoUploads),
+            allow_private_hosts: true,
+        }))
+    }
+}
+
+struct NoTokens;
+
+#[async_trait]
+impl TokenStore for NoTokens {
+    async fn load(&self) -> Result<Option<Tokens>, ConnectorError> {
+        Ok(None)
+    }
+
+    async fn save(&self, _tokens: &Tokens) -> Result<(), ConnectorError> {
+        Ok(())
+    }
+}
+
+/// A dealership with both systems connected.
+pub struct Dealership {
+    pub test: TestDb,
+    pub engine: Engine,
+    pub scope: TenantScope,
+    pub dms: ConnectionId,
+    pub crm: ConnectionId,
+}
+
+impl Dealership {
+    pub async fn open() -> Self {
+        let test = TestDb::fresh().await;
+        let scope = test.tenant("Bayside").await;
+        let mut engine = Engine::new(test.db.clone(), Arc::new(Open));
+        engine.connector = |key| match key {
+            "dms" => Some(&DMS),
+            "crm" => Some(&CRM),
+            _ => None,
+        };
+        let rooftop = RooftopId::new();
+        let tx = test.db.tenant(&scope).await.unwrap();
+        tx.run(
+            "INSERT INTO rooftop (tenant_id, id, name, code, time_zone) VALUES ($1, $2, 'Ford', 'F', 'America/New_York')",
+            [tx.owner(), rooftop.0.into()],
+        )
+        .await
+        .unwrap();
+        tx.commit().await.unwrap();
+        let dms = connect(&test.db, &scope, "dms", Some(rooftop), "none").await;
+        let crm = connect(&test.db, &scope, "crm", None, "create_and_update").await;
+        Self { test, engine, scope, dms, crm }
+    }
+
+    /// Lets Driveline work until nothing is due.
+    pub async fn work(&self) -> usize {
+        let handler = Arc::new(EngineHandler(self.engine.clone()));
+        queue::drain(&self.test.db, handler, 500).await.unwrap()
+    }
+
+    /// Moves every wait into the past, as if its time had passed.
+    pub async fn let_time_pass(&self) {
+        let tx = self.test.db.tenant(&self.scope).await.unwrap();
+        tx.run("UPDATE target SET due_at = now() - interval '1 s'", []).await.unwrap();
+        tx.run("UPDATE job SET run_at = now() - interval '1 s' WHERE state = 0", []).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// Reads everything from a system again.
+    pub async fn sync(&self, connection: ConnectionId, object: ObjectKind) -> store::engine::runs::RunRow {
+        let runs = self
+            .engine
+            .start_sync(&self.scope, connection, Some(object), app::engine::syncs::Mode::Full)
+            .await
+            .unwrap();
+        self.work().await;
+        self.run(runs[0]).await
+    }
+
+    pub async fn run(&self, id: domain::RunId) -> store::engine::runs::RunRow {
+        let tx = self.test.db.tenant(&self.scope).await.unwrap();
+        store::engine::runs::find(&tx, id).await.unwrap().unwrap()
+    }
+
+    pub async fn goldens(&self, object: ObjectKind) -> Vec<store::engine::goldens::GoldenRow> {
+        let tx = self.test.db.tenant(&self.scope).await.unwrap();
+        store::engine::goldens::page(&tx, object, None, 1_000).await.unwrap()
+    }
+}
+
+async fn connect(db: &Db, scope: &TenantScope, key: &str, rooftop: Option<RooftopId>, push: &str) -> ConnectionId {
+    let id = ConnectionId::new();
+    let tx = db.tenant(scope).await.unwrap();
+    tx.run(
+        "INSERT INTO connection (tenant_id, id, rooftop_id, connector, system_role, name, state)
+         VALUES ($1, $2, $3, $4, $4, $4, 'active')",
+        [tx.owner(), id.0.into(), rooftop.map(|r| r.0).into(), key.into()],
+    )
+    .await
+    .unwrap();
+    for object in ObjectKind::ALL {
+        tx.run(
+            "INSERT INTO object_sync (tenant_id, connection_id, object, pull, push) VALUES ($1, $2, $3, true, $4)",
+            [tx.owner(), id.0.into(), object.code().into(), push.into()],
+        )
+        .await
+        .unwrap();
+    }
+    tx.commit().await.unwrap();
+    id
+}
