@@ -1,4 +1,4 @@
-//! A run's live numbers: received → valid → matched → sent → accepted.
+//! A run's live numbers: received → valid → identified → sent → accepted.
 //!
 //! The server prints the numbers of the moment, so the page is right before any script has loaded; in the browser
 //! the island then follows the run's event stream. A browser reconnects a broken stream by itself.
@@ -14,7 +14,7 @@ pub struct Progress {
     pub received: u64,
     /// Of these, parsed and checked without a blocking issue.
     pub valid: u64,
-    /// Of these, linked to a golden record.
+    /// Of these, part of a golden record now.
     pub matched: u64,
     /// Deliveries handed to other systems.
     pub sent: u64,
@@ -63,7 +63,7 @@ pub fn RunProgress(
             <dl class="grid grid-cols-2 gap-4 sm:grid-cols-5">
                 {count("Received", |p| p.received)}
                 {count("Valid", |p| p.valid)}
-                {count("Matched", |p| p.matched)}
+                {count("Identified", |p| p.matched)}
                 {count("Sent", |p| p.sent)}
                 {count("Accepted", |p| p.accepted)}
             </dl>
@@ -80,32 +80,65 @@ fn remaining(progress: &Progress) -> String {
     }
 }
 
-/// Follows the stream for as long as the island is on the page and the run goes on.
+/// Milliseconds until a page whose stream is refused asks for itself again: polling, where nothing better goes through.
+#[cfg(feature = "hydrate")]
+const POLL_MS: i32 = 5_000;
+
+/// Follows the stream for as long as the island is on the page and the run goes on. At the end the page is loaded
+/// again, for what it says of a finished run.
 #[cfg(feature = "hydrate")]
 fn follow(stream: String, progress: RwSignal<Progress>) {
     use wasm_bindgen::JsCast;
     use wasm_bindgen::closure::Closure;
-    use web_sys::{EventSource, MessageEvent};
+    use web_sys::{Event, EventSource, MessageEvent};
 
     if progress.with_untracked(|p| p.finished) {
         return;
     }
-    // A browser without event streams keeps the numbers the page came with.
-    let Ok(source) = EventSource::new(&stream) else { return };
+    let Ok(source) = EventSource::new(&stream) else {
+        reload_after(POLL_MS);
+        return;
+    };
     let closing = source.clone();
     let on_progress = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
         let Some(text) = event.data().as_string() else { return };
         // A newer server may send what this older page does not know; it shows the next one it can read.
         let Ok(next) = serde_json::from_str::<Progress>(&text) else { return };
-        if next.finished {
-            closing.close();
-        }
+        let finished = next.finished;
         progress.set(next);
+        if finished {
+            closing.close();
+            reload_after(0);
+        }
+    });
+    let failing = source.clone();
+    let on_error = Closure::<dyn FnMut(Event)>::new(move |_: Event| {
+        // A broken stream is opened again by the browser; one that was refused stays closed.
+        if failing.ready_state() == EventSource::CLOSED && progress.with_untracked(|p| !p.finished) {
+            reload_after(POLL_MS);
+        }
     });
     // Refused only for a detached source, which this one is not.
     let _ = source.add_event_listener_with_callback("progress", on_progress.as_ref().unchecked_ref());
-    // The listener lives as long as the page: the island is never taken off it.
+    source.set_onerror(Some(on_error.as_ref().unchecked_ref()));
+    // The listeners live as long as the page: the island is never taken off it.
     on_progress.forget();
+    on_error.forget();
+}
+
+/// Loads the page again after so many milliseconds.
+#[cfg(feature = "hydrate")]
+fn reload_after(wait_ms: i32) {
+    use wasm_bindgen::JsCast;
+    use wasm_bindgen::closure::Closure;
+
+    let Some(window) = web_sys::window() else { return };
+    let again = Closure::once_into_js(move || {
+        if let Some(window) = web_sys::window() {
+            let _ = window.location().reload();
+        }
+    });
+    let _ = window.set_timeout_with_callback_and_timeout_and_arguments_0(again.unchecked_ref(), wait_ms);
 }
 
 /// On the server the numbers of the moment are all there is.

@@ -1,6 +1,6 @@
 //! Connecting a system: the catalogue, the form beside its guide, and the test with a result for each step.
 
-use crate::portal::{Answer, Errors, PageProblem, Posted, Query, Typed, Visitor, see_other};
+use crate::portal::{Answer, Errors, PageProblem, Posted, Query, Typed, Visitor, see_other, sentence};
 use crate::ui::{
     Button, ButtonKind, Choice, ErrorCard, Field, Form, FormNotice, Lines, LinkButton, Notice, Page, ROW, Section,
     StepRow, Steps, TD, Table,
@@ -141,14 +141,15 @@ pub async fn test(
         .map(|step| StepRow {
             title: step.name,
             done: step.went_well,
-            text: [step.said, step.fix].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" "),
+            text: [step.said, step.fix].iter().filter(|text| !text.is_empty()).map(|text| sentence(text)).collect::<Vec<_>>().join(" "),
             action: ().into_any(),
         })
         .collect();
     let samples = tested
         .samples
         .iter()
-        .map(|sample| (sample.object, sample.payloads.iter().map(ToString::to_string).collect()))
+        .filter(|sample| !sample.payloads.is_empty())
+        .map(|sample| (sample.object, sample.payloads.iter().map(facts).collect()))
         .collect();
     Ok(Answer::to(&request, &visitor, format!("Test of {}", shown.name))
         .page(|| show_tested(shown.name, id, shown.has_oauth, tested.is_good, steps, samples)))
@@ -175,6 +176,22 @@ pub async fn callback(visitor: Visitor, query: Query, app: web::Data<App>) -> Re
     }
     let id = app.connections().finish_oauth(&visitor.session, asked.text("code"), asked.text("state")).await?;
     Ok(see_other(format!("/connections/{id}?done=signed-in-there")))
+}
+
+/// What a payload says, as `name value` pairs; what is empty or zero says nothing.
+fn facts(payload: &serde_json::Value) -> String {
+    let Some(fields) = payload.as_object() else { return payload.to_string() };
+    let mut said = Vec::new();
+    for (name, value) in fields {
+        match value {
+            serde_json::Value::String(text) if !matches!(text.trim(), "" | "0") => said.push(format!("{name} {}", text.trim())),
+            serde_json::Value::Number(number) => said.push(format!("{name} {number}")),
+            serde_json::Value::Bool(flag) => said.push(format!("{name} {flag}")),
+            serde_json::Value::Object(_) => said.extend(Some(facts(value)).filter(|inner| !inner.is_empty())),
+            serde_json::Value::String(_) | serde_json::Value::Null | serde_json::Value::Array(_) => {}
+        }
+    }
+    said.join(" · ")
 }
 
 fn show_catalogue(role: Option<SystemRole>) -> AnyView {
@@ -356,14 +373,16 @@ fn show_tested(
             up=Some((format!("/connections/{id}"), name.clone()))
         >
             {if good {
-                view! { <Notice text="Every step went well. The connection works."/> }.into_any()
+                view! { <Notice text="Every step went well. The connection works. After the first sync, changes are read every 15 minutes."/> }.into_any()
             } else {
                 view! { <ErrorCard title="The connection does not work yet" text="The first failed step says what to do. What you typed is saved."/> }.into_any()
             }}
             <div class="max-w-prose"><Steps steps=steps/></div>
             <div class="flex flex-wrap gap-2">
                 {good.then(|| view! {
-                    <Form action=format!("/connections/{id}/sync") class="contents"><Button label="Start the first sync" kind=ButtonKind::Primary/></Form>
+                    <Form action=format!("/connections/{id}/sync") class="contents">
+                        <Button name="first" value="yes" label="Start the first sync" kind=ButtonKind::Primary/>
+                    </Form>
                     <LinkButton href=format!("/connections/{id}") label="See the connection"/>
                 })}
                 // The policy lets a form lead nowhere but here, so on to the vendor's page it goes by a link.
@@ -388,7 +407,7 @@ fn show_tested(
                                 .into_iter()
                                 .map(|text| view! {
                                     <tr class=ROW>
-                                        <td class=TD><code class="line-clamp-3 break-all">{text}</code></td>
+                                        <td class=TD><span class="line-clamp-3 break-words">{text}</span></td>
                                     </tr>
                                 })
                                 .collect_view()}

@@ -59,11 +59,28 @@ pub async fn sync(
         name => Some(name.parse::<ObjectKind>().map_err(|_| PageProblem::Missing)?),
     };
     let mode = if posted.typed.text("mode") == "full" { Mode::Full } else { Mode::Changes };
+    if posted.typed.text("first") == "yes" {
+        schedule_all(&posted.visitor, id, &app).await?;
+    }
     let runs = app.engine().start_sync(&posted.visitor.scope, id, object, mode).await?;
     Ok(match runs.as_slice() {
         [run] => see_other(format!("/runs/{run}?done=started")),
         _ => see_other(format!("/runs?connection={id}&done=started")),
     })
+}
+
+/// With the first sync, what has no schedule yet is read every 15 minutes; it can be changed at any time.
+async fn schedule_all(visitor: &Visitor, id: ConnectionId, app: &App) -> Result<(), PageProblem> {
+    let page = app.views().connection(&visitor.scope, id).await?.ok_or(PageProblem::Missing)?;
+    if !visitor.may_at(page.line.rooftop, Permission::ManageConnections) {
+        return Ok(());
+    }
+    for object in page.line.objects.iter().filter(|object| object.pull && object.cadence.is_none()) {
+        let cadence = Cadence::Minutes { minutes: 15 };
+        let ask = SetSchedule { cadence, open_hours: None, catch_up: CatchUp::Once, enabled: true, time_zone: None };
+        app.schedules().set(&visitor.scope, id, object.object, ask).await?;
+    }
+    Ok(())
 }
 
 /// `POST /connections/{id}/pause` and `/resume`
@@ -224,7 +241,13 @@ fn show(page: ConnectionPage, may: May) -> AnyView {
         })}
         {(may.run && works && reads).then(|| view! {
             <Form action=format!("/connections/{id}/sync") class="contents">
-                <Button label=if never { "Start the first sync" } else { "Sync now" } kind=ButtonKind::Primary icon=Some(IconName::RefreshCw)/>
+                <Button
+                    name="first"
+                    value=if never { "yes" } else { "no" }
+                    label=if never { "Start the first sync" } else { "Sync now" }
+                    kind=ButtonKind::Primary
+                    icon=Some(IconName::RefreshCw)
+                />
             </Form>
         })}
         {may.manage.then(|| view! { <LinkButton href=format!("/connections/{id}/edit") label="Change"/> })}

@@ -89,28 +89,19 @@ pub fn plain(value: &Value) -> String {
         Value::Consent(domain::Consent::OptedOut) => "opted out".to_owned(),
         Value::Text(text) => phone_words(text).unwrap_or_else(|| text.clone()),
         Value::Money(amount) => format!("${amount:.2}"),
-        Value::Int(_) | Value::Date(_) | Value::Time(_) | Value::Flag(_) | Value::Vin(_) | Value::Json(_) => {
-            value.to_plain()
-        }
+        Value::Int(_) | Value::Date(_) | Value::Time(_) | Value::Flag(_) | Value::Vin(_) | Value::Json(_) => value.to_plain(),
     }
 }
 
 /// `+12815550123` as `(281) 555-0123`.
 fn phone_words(text: &str) -> Option<String> {
-    let digits =
-        text.strip_prefix("+1").filter(|digits| digits.len() == 10 && digits.bytes().all(|b| b.is_ascii_digit()))?;
+    let digits = text.strip_prefix("+1").filter(|digits| digits.len() == 10 && digits.bytes().all(|b| b.is_ascii_digit()))?;
     let (area, rest) = digits.split_at_checked(3)?;
     let (office, line) = rest.split_at_checked(3)?;
     Some(format!("({area}) {office}-{line}"))
 }
 
-fn show_list(
-    object: ObjectKind,
-    asked: String,
-    later: bool,
-    list: RecordList,
-    counts: Vec<(ObjectKind, u64)>,
-) -> AnyView {
+fn show_list(object: ObjectKind, asked: String, later: bool, list: RecordList, counts: Vec<(ObjectKind, u64)>) -> AnyView {
     let count = |kind: ObjectKind| counts.iter().find(|(of, _)| *of == kind).map_or(0, |(_, many)| *many);
     let total = count(object);
     let tabs = ObjectKind::ALL
@@ -210,7 +201,7 @@ fn table(object: ObjectKind, lines: Vec<RecordLine>) -> AnyView {
                     view! {
                         <tr class=ROW>
                             <td class=TD><a class="font-medium hover:underline" href=format!("/records/{}", line.id)>{line.record.title()}</a></td>
-                            {columns(object).iter().map(|(_, fields)| view! { <td class=TD>{first(&line.record, fields)}</td> }).collect_view()}
+                            {columns(object).iter().map(|(_, fields)| view! { <td class="whitespace-nowrap px-3 py-2 align-top text-small">{first(&line.record, fields)}</td> }).collect_view()}
                             <td class=NUMBER>{grouped(line.members)}</td>
                             <td class=NUMBER>{if line.conflicts == 0 { "–".to_owned() } else { grouped(line.conflicts) }}</td>
                             <td class=TD><When at=line.updated_at/></td>
@@ -229,9 +220,7 @@ fn show(page: RecordPage, may: bool, review: bool) -> AnyView {
     let issues: Vec<_> = page
         .sources
         .iter()
-        .flat_map(|source| {
-            source.issues.iter().map(|(message, fix)| (source.connection_name.clone(), message.clone(), fix.clone()))
-        })
+        .flat_map(|source| source.issues.iter().map(|(message, fix)| (source.connection_name.clone(), message.clone(), fix.clone())))
         .collect();
     let conflicts = line.conflicts;
     let (tone, word) = if conflicts == 0 {
@@ -303,33 +292,27 @@ fn show(page: RecordPage, may: bool, review: bool) -> AnyView {
 
 /// The golden record first, then each source; the last column says who won and why.
 fn side_by_side(fields: &[FieldView], sources: Vec<SourceView>) -> AnyView {
-    let mut sides =
-        vec![Side { title: "Golden record".to_owned(), subtitle: "what every system should hold".into_any() }];
+    let mut sides = vec![Side { title: "Golden record".to_owned(), subtitle: "what every system should hold".into_any() }];
     for source in &sources {
         let (key, changed_at) = (source.external_id.clone(), source.changed_at);
         sides.push(Side {
             title: source.connection_name.clone(),
-            subtitle:
-                view! { {source.role.label()} " " <code class="break-all">{key}</code> ", " <When at=changed_at/> }
-                    .into_any(),
+            subtitle: view! { {source.role.label()} " " <code class="break-all">{key}</code> ", " <When at=changed_at/> }.into_any(),
         });
     }
     let rows = fields
         .iter()
         .map(|field| {
-            let mut values = vec![Some(field.value.clone())];
+            let mut values = vec![Some(plain(&field.value))];
             values.extend(sources.iter().map(|source| source.record.get(field.field).map(plain)));
-            let winner =
-                sources.iter().find(|source| source.id == field.winner).map(|source| source.connection_name.clone());
+            let winner = sources.iter().find(|source| source.id == field.winner).map(|source| source.connection_name.clone());
             let note = match winner {
                 Some(winner) if field.conflict => view! {
                     <span class="font-medium">{winner}</span>
                     <span class="block text-meta text-muted">{decision_words(field.rule)}</span>
                 }
                 .into_any(),
-                Some(_) | None => {
-                    view! { <span class="text-meta text-muted">{decision_words(field.rule)}</span> }.into_any()
-                }
+                Some(_) | None => view! { <span class="text-meta text-muted">{decision_words(field.rule)}</span> }.into_any(),
             };
             CompareRow { label: field.field.spec().label.to_owned(), values, differs: field.conflict, note }
         })
@@ -339,8 +322,7 @@ fn side_by_side(fields: &[FieldView], sources: Vec<SourceView>) -> AnyView {
 
 fn deliveries(deliveries: Vec<DeliveryView>) -> AnyView {
     if deliveries.is_empty() {
-        return view! { <p class="text-small text-muted">"No connected system takes this kind of record."</p> }
-            .into_any();
+        return view! { <p class="text-small text-muted">"No other system is meant to hold this record."</p> }.into_any();
     }
     view! {
         <Table caption="What each system holds of this record" heads=&["System", "Status", "Its key there", "Delivered", "Next try", "It said"]>

@@ -133,7 +133,7 @@ pub fn RunTable(
                             <td class=TD>{format!("{}, {}", line.object.plural(), words::mode(&line.mode))}</td>
                             <td class=TD><Status tone=tone word=word/></td>
                             <td class=NUMBER>{grouped(counts.received)}</td>
-                            <td class=NUMBER>{grouped(counts.added + counts.updated)}</td>
+                            <td class=NUMBER>{grouped(counts.added + counts.matched + counts.updated)}</td>
                             <td class=NUMBER>{grouped(counts.to_review)}</td>
                             <td class=NUMBER>{grouped(counts.flagged + counts.rejected)}</td>
                             <td class=TD><span class="whitespace-nowrap text-muted">{words::trigger(&line.trigger)}</span></td>
@@ -151,7 +151,7 @@ fn progress(run: &RunPage) -> Progress {
     Progress {
         received: counts.received,
         valid: counts.valid(),
-        matched: counts.matched,
+        matched: counts.identified(),
         sent: counts.planned,
         accepted: counts.planned.saturating_sub(run.due),
         expected: counts.expected,
@@ -200,15 +200,16 @@ fn show(title: String, run: RunPage, may: bool) -> AnyView {
                     <Funnel stages=vec![
                         FunnelStage { label: "Received", count: counts.received, note: counts.expected.map(|n| format!("of {} the system told of", grouped(n))).unwrap_or_default() },
                         FunnelStage { label: "Valid", count: counts.valid(), note: format!("{} flagged, {} unreadable; all kept", grouped(counts.flagged), grouped(counts.rejected)) },
-                        FunnelStage { label: "Matched", count: counts.matched, note: format!("{} wait for your decision", grouped(counts.to_review)) },
+                        FunnelStage { label: "Identified", count: counts.identified(), note: format!("{} new, {} joined a known one", grouped(counts.added), grouped(counts.matched)) },
                         FunnelStage { label: "To deliver", count: counts.planned, note: String::new() },
                         FunnelStage { label: "Still due", count: due, note: if due == 0 { "every system holds the newest".to_owned() } else { "on their way to other systems".to_owned() } },
                     ]/>
                 </Section>
                 <Section title="Rows">
-                    <Table caption="What became of the rows" heads=&["#Added", "#Changed", "#As before", "#Gone", "#To review", "#Flagged", "#Unreadable"]>
+                    <Table caption="What became of the rows" heads=&["#New", "#Joined", "#Changed", "#As before", "#Gone", "#To review", "#Flagged", "#Unreadable"]>
                         <tr class=ROW>
                             <td class=NUMBER>{grouped(counts.added)}</td>
+                            <td class=NUMBER>{grouped(counts.matched)}</td>
                             <td class=NUMBER>{grouped(counts.updated)}</td>
                             <td class=NUMBER>{grouped(counts.unchanged)}</td>
                             <td class=NUMBER>{grouped(counts.removed)}</td>

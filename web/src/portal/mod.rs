@@ -13,7 +13,7 @@ mod visitor;
 pub use answer::{Answer, see_other};
 pub use guard::{PageHeaders, own_forms_only};
 pub use posted::{Errors, Posted, Query, Typed};
-pub use problem::{PageProblem, problem_pages};
+pub use problem::{PageProblem, problem_pages, sentence};
 pub use routes::configure;
 pub use visitor::{Visitor, origin};
 

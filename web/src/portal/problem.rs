@@ -158,7 +158,8 @@ pub async fn problem_pages<B: MessageBody + 'static>(
 }
 
 /// With a capital and a full stop.
-pub(super) fn sentence(words: &str) -> String {
+#[must_use]
+pub fn sentence(words: &str) -> String {
     let mut letters = words.trim_end_matches('.').chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).chain(['.']).collect()).unwrap_or_default()
 }

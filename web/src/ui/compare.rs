@@ -61,7 +61,7 @@ pub fn Compare(
                     {rows
                         .into_iter()
                         .map(|row| {
-                            let weight = if row.differs { "px-3 py-2 font-medium" } else { "px-3 py-2 text-muted" };
+                            let weight = if row.differs { "px-3 py-2 font-medium" } else { "px-3 py-2" };
                             view! {
                                 <tr class="border-b border-line align-top last:border-b-0">
                                     <th scope="row" class="whitespace-nowrap px-3 py-2 text-left font-normal text-muted">

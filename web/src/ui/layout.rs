@@ -85,7 +85,7 @@ pub fn Shell(
                     path == entry.href || path.strip_prefix(entry.href).is_some_and(|rest| rest.starts_with('/'))
                 };
                 let class = if here {
-                    "flex min-h-8 pointer-coarse:min-h-11 items-center gap-2.5 rounded-sm bg-line px-2 text-ui font-medium"
+                    "flex min-h-8 pointer-coarse:min-h-11 items-center gap-2.5 rounded-sm bg-line px-2 text-ui font-medium text-text"
                 } else {
                     "flex min-h-8 pointer-coarse:min-h-11 items-center gap-2.5 rounded-sm px-2 text-ui text-muted hover:bg-line hover:text-text"
                 };

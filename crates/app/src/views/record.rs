@@ -5,7 +5,7 @@ use crate::error::AppError;
 use chrono::{DateTime, Utc};
 use domain::permission::Permission;
 use domain::survivorship::Decision;
-use domain::{ConnectionId, Field, GoldenId, ObjectKind, Record, SourceRecordId, SystemRole};
+use domain::{ConnectionId, Field, GoldenId, ObjectKind, Record, SourceRecordId, SystemRole, Value};
 use std::collections::{BTreeMap, HashMap};
 use store::engine::goldens::{self, GoldenRow};
 use store::engine::records::{self, MemberRow};
@@ -66,7 +66,7 @@ pub struct FieldView {
     /// The field.
     pub field: Field,
     /// The surviving value.
-    pub value: String,
+    pub value: Value,
     /// Who told it.
     pub winner: SourceRecordId,
     /// Why it survived.
@@ -246,7 +246,7 @@ impl Views<'_> {
                 .iter()
                 .map(|(field, decided)| FieldView {
                     field: *field,
-                    value: decided.value.to_plain(),
+                    value: decided.value.clone(),
                     winner: decided.winner,
                     rule: decided.rule,
                     conflict: !decided.losers.is_empty(),

@@ -116,6 +116,12 @@ pub struct RunCounts {
 }
 
 impl RunCounts {
+    /// Part of a golden record: a new one, one that others tell of too, or the one they were part of before.
+    #[must_use]
+    pub const fn identified(&self) -> u64 {
+        self.added + self.matched + self.updated + self.unchanged
+    }
+
     /// Parsed and checked without a blocking issue.
     #[must_use]
     pub const fn valid(&self) -> u64 {
