@@ -23,7 +23,7 @@ export async function run(stage) {
   await dealer.button("Start the first sync").click();
   await page.getByText("The sync has started.").waitFor();
   await page.getByRole("link", { name: /ago|now/ }).last().click();
-  await stage.look("run-live");
+  await stage.screenshot("run-live");
   await dealer.runsEnd();
   await stage.look("runs");
   await page.getByRole("row").filter({ hasText: "customers" }).first().getByRole("link").first().click();

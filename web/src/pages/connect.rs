@@ -141,7 +141,12 @@ pub async fn test(
         .map(|step| StepRow {
             title: step.name,
             done: step.went_well,
-            text: [step.said, step.fix].iter().filter(|text| !text.is_empty()).map(|text| sentence(text)).collect::<Vec<_>>().join(" "),
+            text: [step.said, step.fix]
+                .iter()
+                .filter(|text| !text.is_empty())
+                .map(|text| sentence(text))
+                .collect::<Vec<_>>()
+                .join(" "),
             action: ().into_any(),
         })
         .collect();
@@ -184,7 +189,9 @@ fn facts(payload: &serde_json::Value) -> String {
     let mut said = Vec::new();
     for (name, value) in fields {
         match value {
-            serde_json::Value::String(text) if !matches!(text.trim(), "" | "0") => said.push(format!("{name} {}", text.trim())),
+            serde_json::Value::String(text) if !matches!(text.trim(), "" | "0") => {
+                said.push(format!("{name} {}", text.trim()))
+            }
             serde_json::Value::Number(number) => said.push(format!("{name} {number}")),
             serde_json::Value::Bool(flag) => said.push(format!("{name} {flag}")),
             serde_json::Value::Object(_) => said.extend(Some(facts(value)).filter(|inner| !inner.is_empty())),

@@ -89,19 +89,28 @@ pub fn plain(value: &Value) -> String {
         Value::Consent(domain::Consent::OptedOut) => "opted out".to_owned(),
         Value::Text(text) => phone_words(text).unwrap_or_else(|| text.clone()),
         Value::Money(amount) => format!("${amount:.2}"),
-        Value::Int(_) | Value::Date(_) | Value::Time(_) | Value::Flag(_) | Value::Vin(_) | Value::Json(_) => value.to_plain(),
+        Value::Int(_) | Value::Date(_) | Value::Time(_) | Value::Flag(_) | Value::Vin(_) | Value::Json(_) => {
+            value.to_plain()
+        }
     }
 }
 
 /// `+12815550123` as `(281) 555-0123`.
 fn phone_words(text: &str) -> Option<String> {
-    let digits = text.strip_prefix("+1").filter(|digits| digits.len() == 10 && digits.bytes().all(|b| b.is_ascii_digit()))?;
+    let digits =
+        text.strip_prefix("+1").filter(|digits| digits.len() == 10 && digits.bytes().all(|b| b.is_ascii_digit()))?;
     let (area, rest) = digits.split_at_checked(3)?;
     let (office, line) = rest.split_at_checked(3)?;
     Some(format!("({area}) {office}-{line}"))
 }
 
-fn show_list(object: ObjectKind, asked: String, later: bool, list: RecordList, counts: Vec<(ObjectKind, u64)>) -> AnyView {
+fn show_list(
+    object: ObjectKind,
+    asked: String,
+    later: bool,
+    list: RecordList,
+    counts: Vec<(ObjectKind, u64)>,
+) -> AnyView {
     let count = |kind: ObjectKind| counts.iter().find(|(of, _)| *of == kind).map_or(0, |(_, many)| *many);
     let total = count(object);
     let tabs = ObjectKind::ALL
@@ -220,7 +229,9 @@ fn show(page: RecordPage, may: bool, review: bool) -> AnyView {
     let issues: Vec<_> = page
         .sources
         .iter()
-        .flat_map(|source| source.issues.iter().map(|(message, fix)| (source.connection_name.clone(), message.clone(), fix.clone())))
+        .flat_map(|source| {
+            source.issues.iter().map(|(message, fix)| (source.connection_name.clone(), message.clone(), fix.clone()))
+        })
         .collect();
     let conflicts = line.conflicts;
     let (tone, word) = if conflicts == 0 {
@@ -292,12 +303,15 @@ fn show(page: RecordPage, may: bool, review: bool) -> AnyView {
 
 /// The golden record first, then each source; the last column says who won and why.
 fn side_by_side(fields: &[FieldView], sources: Vec<SourceView>) -> AnyView {
-    let mut sides = vec![Side { title: "Golden record".to_owned(), subtitle: "what every system should hold".into_any() }];
+    let mut sides =
+        vec![Side { title: "Golden record".to_owned(), subtitle: "what every system should hold".into_any() }];
     for source in &sources {
         let (key, changed_at) = (source.external_id.clone(), source.changed_at);
         sides.push(Side {
             title: source.connection_name.clone(),
-            subtitle: view! { {source.role.label()} " " <code class="break-all">{key}</code> ", " <When at=changed_at/> }.into_any(),
+            subtitle:
+                view! { {source.role.label()} " " <code class="break-all">{key}</code> ", " <When at=changed_at/> }
+                    .into_any(),
         });
     }
     let rows = fields
@@ -305,14 +319,17 @@ fn side_by_side(fields: &[FieldView], sources: Vec<SourceView>) -> AnyView {
         .map(|field| {
             let mut values = vec![Some(plain(&field.value))];
             values.extend(sources.iter().map(|source| source.record.get(field.field).map(plain)));
-            let winner = sources.iter().find(|source| source.id == field.winner).map(|source| source.connection_name.clone());
+            let winner =
+                sources.iter().find(|source| source.id == field.winner).map(|source| source.connection_name.clone());
             let note = match winner {
                 Some(winner) if field.conflict => view! {
                     <span class="font-medium">{winner}</span>
                     <span class="block text-meta text-muted">{decision_words(field.rule)}</span>
                 }
                 .into_any(),
-                Some(_) | None => view! { <span class="text-meta text-muted">{decision_words(field.rule)}</span> }.into_any(),
+                Some(_) | None => {
+                    view! { <span class="text-meta text-muted">{decision_words(field.rule)}</span> }.into_any()
+                }
             };
             CompareRow { label: field.field.spec().label.to_owned(), values, differs: field.conflict, note }
         })
@@ -322,7 +339,8 @@ fn side_by_side(fields: &[FieldView], sources: Vec<SourceView>) -> AnyView {
 
 fn deliveries(deliveries: Vec<DeliveryView>) -> AnyView {
     if deliveries.is_empty() {
-        return view! { <p class="text-small text-muted">"No other system is meant to hold this record."</p> }.into_any();
+        return view! { <p class="text-small text-muted">"No other system is meant to hold this record."</p> }
+            .into_any();
     }
     view! {
         <Table caption="What each system holds of this record" heads=&["System", "Status", "Its key there", "Delivered", "Next try", "It said"]>
