@@ -5,7 +5,7 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, ORIGIN, USER_AGENT};
 use actix_web::middleware::Next;
-use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, web};
+use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, ResponseError, web};
 use app::identity::{Origin, SignedIn, cookie};
 use app::{App, TenantScope};
 use domain::ApiKeyId;
@@ -105,39 +105,44 @@ fn is_own_site(request: &ServiceRequest, app: &App, has_cookie: bool) -> bool {
     own_origin && own_site && says_so
 }
 
-/// Middleware: recognises the caller, or refuses a key that is none and a request from another site.
-///
-/// # Errors
-/// [`ApiError::BadKey`], [`ApiError::CrossSite`], or the database's failure.
-pub async fn recognise(
-    app: web::Data<App>,
-    request: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let known = if request.headers().contains_key(AUTHORIZATION) {
+async fn known(app: &App, request: &ServiceRequest) -> Result<Known, ApiError> {
+    if request.headers().contains_key(AUTHORIZATION) {
         let key = text(request.headers(), AUTHORIZATION.as_str()).and_then(|line| {
             let (scheme, key) = line.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then(|| key.trim().to_owned())
         });
-        let key = key.ok_or(ApiError::BadKey)?;
-        let found = app.identity().of_api_key(&key).await.map_err(ApiError::from)?;
+        let found = app.identity().of_api_key(&key.ok_or(ApiError::BadKey)?).await?;
         let (id, scope) = found.ok_or(ApiError::BadKey)?;
-        Known::Key(id, scope)
-    } else {
-        let token = request.cookie(cookie::session_cookie(&app.config().web)).map(|cookie| cookie.value().to_owned());
-        if !is_own_site(&request, &app, token.is_some()) {
-            return Err(ApiError::CrossSite.into());
+        return Ok(Known::Key(id, scope));
+    }
+    let token = request.cookie(cookie::session_cookie(&app.config().web)).map(|cookie| cookie.value().to_owned());
+    if !is_own_site(request, app, token.is_some()) {
+        return Err(ApiError::CrossSite);
+    }
+    let Some(token) = token else { return Ok(Known::Nobody) };
+    let found = app.identity().of_session(&token).await?;
+    Ok(found.map_or(Known::Nobody, |person| Known::Person(Box::new(person))))
+}
+
+/// Middleware: recognises the caller, or refuses a key that is none and a request from another site.
+///
+/// # Errors
+/// What the route answers.
+pub async fn recognise(
+    app: web::Data<App>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    match known(&app, &request).await {
+        Ok(known) => {
+            request.extensions_mut().insert(known);
+            Ok(next.call(request).await?.map_into_left_body())
         }
-        match token {
-            Some(token) => {
-                let found = app.identity().of_session(&token).await.map_err(ApiError::from)?;
-                found.map_or(Known::Nobody, |person| Known::Person(Box::new(person)))
-            }
-            None => Known::Nobody,
+        Err(error) => {
+            let answer = error.error_response();
+            Ok(request.into_response(answer).map_into_right_body())
         }
-    };
-    request.extensions_mut().insert(known);
-    next.call(request).await
+    }
 }
 
 impl FromRequest for Caller {

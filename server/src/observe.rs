@@ -31,21 +31,17 @@ fn request_id(request: &ServiceRequest) -> String {
 /// Middleware: gives the request an id, a span, a log line and figures.
 ///
 /// # Errors
-/// None: what fails becomes an answer here, so that it is noted too.
+/// What the inner service fails with; ours answer what fails themselves, so that it is noted too.
 pub async fn note(
     request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
+    next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let began = Instant::now();
     let id = request_id(&request);
     let method = request.method().to_string();
     let span = tracing::info_span!("request", request_id = %id, method = %method, route = tracing::field::Empty);
-    let original = request.request().clone();
-    let answered = next.call(request).instrument(span.clone()).await;
-    let mut answer = match answered {
-        Ok(answer) => answer.map_into_left_body(),
-        Err(error) => ServiceResponse::from_err(error, original).map_into_right_body(),
-    };
+    // The request itself is not kept: the router wants it for itself alone.
+    let mut answer = next.call(request).instrument(span.clone()).await?;
     // The pattern, never the path itself: a path holds ids and tokens.
     let route = answer.request().match_pattern().unwrap_or_else(|| "unknown".to_owned());
     let status = answer.status();
@@ -92,13 +88,9 @@ const HEADERS: [(&str, &str); 6] = [
 pub async fn harden(
     app: web::Data<App>,
     request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
+    next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let original = request.request().clone();
-    let mut answer = match next.call(request).await {
-        Ok(answer) => answer.map_into_left_body(),
-        Err(error) => ServiceResponse::from_err(error, original).map_into_right_body(),
-    };
+    let mut answer = next.call(request).await?;
     let headers = answer.headers_mut();
     for (name, value) in HEADERS {
         let name = HeaderName::from_static(name);

@@ -9,9 +9,9 @@ use actix_web::http::header::HeaderName;
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::{Bytes, Data};
-use actix_web::{Error, HttpResponse};
+use actix_web::{Error, HttpResponse, ResponseError};
 use app::idempotency::{Claim, fingerprint};
-use app::{App, AppError};
+use app::{App, AppError, TenantScope};
 
 /// Larger answers are not kept; no answer to a `POST` of ours comes near.
 const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -31,11 +31,35 @@ fn again(status: u16, body: Vec<u8>) -> HttpResponse {
     if body.is_empty() { answer.finish() } else { answer.content_type(kind).body(body) }
 }
 
+/// What a key's request shall do.
+enum Turn {
+    /// Go on, and keep its answer.
+    Go,
+    /// It was answered.
+    Again(HttpResponse),
+}
+
+async fn turn(app: &App, scope: &TenantScope, key: &str, request: &mut ServiceRequest) -> Result<Turn, ApiError> {
+    // As large as a route's own reading takes.
+    let body = request.extract::<Bytes>().await;
+    let body = body.map_err(|_| ApiError::TooLarge { limit_bytes: JSON_BYTES_MAX })?;
+    request.set_payload(Payload::from(body.clone()));
+    let address = request.uri().path_and_query().map_or_else(String::new, ToString::to_string);
+    let print = fingerprint(request.method().as_str(), &address, &body);
+    match app.idempotency().claim(scope, key, &print).await? {
+        Claim::Ours => Ok(Turn::Go),
+        Claim::Busy => Err(busy()),
+        Claim::Another => {
+            Err(ApiError::field("Idempotency-Key", "This key was used for another request; use a new one."))
+        }
+        Claim::Answered { status, body } => Ok(Turn::Again(again(status, body))),
+    }
+}
+
 /// Middleware: answers a repeated `POST` as the first time.
 ///
 /// # Errors
-/// [`ApiError::Fields`] for a key that cannot be taken or was used for another request, a conflict while the first is
-/// being worked on, [`ApiError::TooLarge`].
+/// What the route answers.
 pub async fn once(
     app: Data<App>,
     mut request: ServiceRequest,
@@ -46,26 +70,20 @@ pub async fn once(
         return Ok(next.call(request).await?.map_into_boxed_body());
     };
     let key = key.to_str().unwrap_or_default().to_owned();
-    // As large as a route's own reading takes.
-    let body = request.extract::<Bytes>().await;
-    let body = body.map_err(|_| ApiError::TooLarge { limit_bytes: JSON_BYTES_MAX })?;
-    request.set_payload(Payload::from(body.clone()));
-    let address = request.uri().path_and_query().map_or_else(String::new, ToString::to_string);
-    let print = fingerprint(request.method().as_str(), &address, &body);
-    match app.idempotency().claim(&scope, &key, &print).await.map_err(ApiError::from)? {
-        Claim::Ours => {}
-        Claim::Busy => return Err(busy().into()),
-        Claim::Another => {
-            return Err(
-                ApiError::field("Idempotency-Key", "This key was used for another request; use a new one.").into()
-            );
+    match turn(&app, &scope, &key, &mut request).await {
+        Ok(Turn::Go) => {}
+        Ok(Turn::Again(answer)) => return Ok(request.into_response(answer)),
+        Err(error) => {
+            let answer = error.error_response();
+            return Ok(request.into_response(answer));
         }
-        Claim::Answered { status, body } => return Ok(request.into_response(again(status, body))),
     }
-    let original = request.request().clone();
     let answer = match next.call(request).await {
         Ok(answer) => answer.map_into_boxed_body(),
-        Err(error) => ServiceResponse::from_err(error, original),
+        Err(error) => {
+            app.idempotency().release(&scope, &key).await.map_err(ApiError::from)?;
+            return Err(error);
+        }
     };
     let (request, answer) = answer.into_parts();
     let (head, body) = answer.into_parts();
@@ -80,6 +98,5 @@ pub async fn once(
     } else {
         app.idempotency().keep(&scope, &key, status.as_u16(), &body).await.map_err(ApiError::from)?;
     }
-    let answer = head.set_body(BoxBody::new(body));
-    Ok(ServiceResponse::new(request, answer))
+    Ok(ServiceResponse::new(request, head.set_body(BoxBody::new(body))))
 }

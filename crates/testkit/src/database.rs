@@ -86,6 +86,13 @@ impl TestDb {
         dump
     }
 
+    /// Runs statements as the database's owner: for rows that only a long way round would make.
+    pub async fn run(&self, statements: &str) {
+        let owner = self.owner().await;
+        owner.execute_unprepared(statements).await.expect("the test's own statements");
+        owner.close().await.expect("closing");
+    }
+
     /// A new tenant, in the scope in which Driveline works for it.
     pub async fn tenant(&self, name: &str) -> TenantScope {
         let tx = self.db.platform().await.expect("a platform transaction");

@@ -1,6 +1,6 @@
 //! API keys.
 
-use crate::caller::Caller;
+use crate::caller::{Caller, Person};
 use crate::problem::{ApiError, Problem};
 use actix_web::{HttpResponse, delete, get, post, web};
 use app::App;
@@ -101,10 +101,10 @@ pub async fn list(caller: Caller, app: web::Data<App>) -> Result<web::Json<Vec<K
     (status = 422, description = "Fields need a correction.", body = Problem),
 ))]
 #[post("/api-keys")]
-pub async fn make(caller: Caller, app: web::Data<App>, body: web::Json<MakeKeyBody>) -> Result<HttpResponse, ApiError> {
+pub async fn make(person: Person, app: web::Data<App>, body: web::Json<MakeKeyBody>) -> Result<HttpResponse, ApiError> {
     let body = body.into_inner();
     let ask = MakeKey { name: body.name, scopes: body.scopes, rooftop: body.rooftop, expires_at: body.expires_at };
-    let made = app.api_keys().make(&caller.scope, ask).await?;
+    let made = app.api_keys().make(person.scope()?, ask).await?;
     Ok(HttpResponse::Created().json(KeyMadeBody { key: made.key.into(), secret: made.secret }))
 }
 

@@ -1,0 +1,15 @@
+//! The API over HTTP, against a real server and a real Postgres.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod document;
+mod journey;
+mod rig;
+mod rules;
+mod strangers;
