@@ -37,7 +37,7 @@ pub fn Compare(
 ) -> impl IntoView {
     let spoken = caption.clone();
     view! {
-        <div class="overflow-x-auto rounded-md border border-line" role="region" tabindex="0" aria-label=spoken>
+        <div class="relative overflow-x-auto rounded-md border border-line" role="region" tabindex="0" aria-label=spoken>
             <table class="w-full border-collapse text-small">
                 <caption class="sr-only">{caption}</caption>
                 <thead>

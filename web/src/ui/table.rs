@@ -24,7 +24,7 @@ pub fn Table(
 ) -> impl IntoView {
     let spoken = caption.clone();
     view! {
-        <div class="overflow-x-auto rounded-md border border-line bg-raised" role="region" tabindex="0" aria-label=spoken>
+        <div class="relative overflow-x-auto rounded-md border border-line bg-raised" role="region" tabindex="0" aria-label=spoken>
             <table class="w-full border-collapse">
                 <caption class="sr-only">{caption}</caption>
                 <thead>
