@@ -122,6 +122,7 @@ fn done_words(what: &str) -> Option<&'static str> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
     use actix_web::test::TestRequest;
