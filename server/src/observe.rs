@@ -81,7 +81,7 @@ const HEADERS: [(&str, &str); 6] = [
     ("cache-control", "no-store"),
 ];
 
-/// Middleware: sets [`HEADERS`], and HSTS where browsers reach us by TLS.
+/// Middleware: sets our security headers, and HSTS where browsers reach us by TLS.
 ///
 /// # Errors
 /// What the route answers.
