@@ -10,6 +10,7 @@ use server::portal::PortalFiles;
 use server::{Service, WORKERS, openapi, telemetry};
 use std::io::Write;
 use std::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 /// The Driveline server. Its settings come from the environment.
 #[derive(Parser)]
@@ -46,8 +47,12 @@ async fn serve(metrics_token: Option<SecretString>) -> anyhow::Result<()> {
     let app = App::start(config).await.context("starting")?;
     let listener = TcpListener::bind(bind).with_context(|| format!("listening on {bind}"))?;
     tracing::info!(address = %bind, "serving");
+    let stop = CancellationToken::new();
+    let house = tokio::spawn(app.clone().keep_house(stop.clone()));
     let service = Service::new(app, figures, RequestLimit::default(), PortalFiles::from_env());
     server::start(service, listener, WORKERS).context("serving")?.await.context("serving")?;
+    stop.cancel();
+    house.await.context("keeping house")?;
     tracing::info!("stopped");
     Ok(())
 }
