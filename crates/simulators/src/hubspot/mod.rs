@@ -32,6 +32,8 @@ use table::Table;
 
 /// The connector's key.
 pub const KEY: &str = "hubspot";
+/// The private app token that the account takes.
+pub const PRIVATE_TOKEN: &str = "pat-na1-simulated";
 
 /// The kinds of CRM object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -43,7 +43,7 @@ impl Default for Grants {
         Self {
             client_id: "driveline-app".to_owned(),
             client_secret: "driveline-app-secret".to_owned(),
-            private_token: "pat-na1-simulated".to_owned(),
+            private_token: super::PRIVATE_TOKEN.to_owned(),
             lifetime: Duration::from_secs(1800),
             codes: HashMap::new(),
             refresh: HashMap::new(),

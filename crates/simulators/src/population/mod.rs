@@ -4,6 +4,7 @@
 //! People live in *clusters* (a household, a company with its contacts, a walk-in); [`Clusters`] yields them one by
 //! one, so that a million customers can be written to files without being held in memory.
 
+mod adf;
 mod cars;
 mod csv;
 mod dealership;
