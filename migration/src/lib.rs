@@ -12,6 +12,7 @@ mod m002_identity;
 mod m003_engine;
 mod m004_jobs;
 mod m005_mail;
+mod m006_plan_existing;
 pub mod tenant_table;
 
 /// All migrations in order.
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m003_engine::Migration),
             Box::new(m004_jobs::Migration),
             Box::new(m005_mail::Migration),
+            Box::new(m006_plan_existing::Migration),
         ]
     }
 }

@@ -28,7 +28,7 @@ impl App {
     /// The sync engine, over this application's connections.
     #[must_use]
     pub fn engine(&self) -> Engine {
-        Engine::new(self.db().clone(), Arc::new(Opener(self.clone())))
+        Engine::new(self.db().clone(), Arc::new(Opener(self.clone())), self.clock().clone())
     }
 }
 

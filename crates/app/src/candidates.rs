@@ -1,7 +1,9 @@
 //! Doubtful matches as they are shown: two entities side by side. Deciding them is the engine's.
 
+use crate::engine::reach;
 use crate::error::AppError;
 use crate::records::{RecordShown, show_many};
+use crate::runs::readable;
 use crate::start::App;
 use chrono::{DateTime, Utc};
 use domain::permission::Permission;
@@ -21,6 +23,9 @@ impl App {
         Candidates(self)
     }
 }
+
+/// Others of one kind that are shown with each side.
+const RELATED_MAX: i64 = 3;
 
 /// A doubtful match.
 #[derive(Clone, Debug, Serialize)]
@@ -46,7 +51,7 @@ pub struct CandidateShown {
 }
 
 impl Candidates<'_> {
-    /// Open ones, best score first, from the place after (`score`, `id`).
+    /// Open ones of which the caller may review both sides, best score first, from the place after (`score`, `id`).
     ///
     /// # Errors
     /// [`AppError::NotPermitted`], [`AppError::Store`].
@@ -56,11 +61,9 @@ impl Candidates<'_> {
         after: Option<(f32, CandidateId)>,
         limit: u32,
     ) -> Result<Vec<CandidateShown>, AppError> {
-        // A pair may span rooftops, so it takes the right for the whole group.
-        scope.require_at(None, Permission::Review)?;
-        scope.require_at(None, Permission::ReadRecords)?;
         let tx = self.0.db().tenant(scope).await?;
-        let rows = candidates::open(&tx, after, i64::from(limit)).await?;
+        let tellers = readable(&tx, scope, Permission::Review).await?;
+        let rows = candidates::open(&tx, tellers, after, i64::from(limit)).await?;
         let shown = with_entities(&tx, scope, rows).await?;
         tx.commit().await?;
         Ok(shown)
@@ -71,10 +74,12 @@ impl Candidates<'_> {
     /// # Errors
     /// [`AppError::NotPermitted`], [`AppError::NotFound`], [`AppError::Store`].
     pub async fn get(self, scope: &TenantScope, id: CandidateId) -> Result<CandidateShown, AppError> {
-        scope.require_at(None, Permission::Review)?;
-        scope.require_at(None, Permission::ReadRecords)?;
         let tx = self.0.db().tenant(scope).await?;
+        let tellers = readable(&tx, scope, Permission::Review).await?;
         let row = candidates::find(&tx, id).await?.ok_or(AppError::NotFound("candidate"))?;
+        if !reach::tells_of_pair(&tx, tellers, &row).await? {
+            return Err(AppError::NotFound("candidate"));
+        }
         let shown = with_entities(&tx, scope, vec![row]).await?.pop();
         tx.commit().await?;
         shown.ok_or(AppError::NotFound("candidate"))
@@ -85,9 +90,9 @@ impl Candidates<'_> {
     /// # Errors
     /// [`AppError::NotPermitted`], [`AppError::Store`].
     pub async fn count_open(self, scope: &TenantScope) -> Result<i64, AppError> {
-        scope.require_at(None, Permission::Review)?;
         let tx = self.0.db().tenant(scope).await?;
-        let many = candidates::count_open(&tx).await?;
+        let tellers = readable(&tx, scope, Permission::Review).await?;
+        let many = candidates::count_open(&tx, tellers).await?;
         tx.commit().await?;
         Ok(many)
     }
@@ -99,7 +104,7 @@ async fn with_entities(
     rows: Vec<CandidateRow>,
 ) -> Result<Vec<CandidateShown>, AppError> {
     let ids = rows.iter().flat_map(|row| [row.left.0, row.right.0]).collect();
-    let entities = show_many(tx, scope, ids).await?;
+    let entities = show_many(tx, scope, ids, RELATED_MAX).await?;
     let of = |id| entities.iter().find(|entity| entity.id == id).cloned();
     Ok(rows
         .into_iter()

@@ -124,6 +124,10 @@ impl App {
         self.inner.db.ping().await
     }
 
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.inner.clock
+    }
+
     pub(crate) fn mailer(&self) -> &Mailer {
         &self.inner.mailer
     }

@@ -13,6 +13,8 @@ use store::{StoreError, TenantTx};
 pub enum JobKind {
     /// Read one object of one connection, page by page, and land it.
     PullObject,
+    /// Plan what exists already for a connection that came later.
+    PlanTargets,
     /// Bring the due targets of one connection up to date.
     DeliverTargets,
     /// Write a connection's whole feed.
@@ -27,8 +29,9 @@ pub enum JobKind {
 
 impl JobKind {
     /// All kinds.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::PullObject,
+        Self::PlanTargets,
         Self::DeliverTargets,
         Self::PublishFeed,
         Self::ReadInbox,
@@ -41,6 +44,7 @@ impl JobKind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::PullObject => "pull_object",
+            Self::PlanTargets => "plan_targets",
             Self::DeliverTargets => "deliver_targets",
             Self::PublishFeed => "publish_feed",
             Self::ReadInbox => "read_inbox",
@@ -54,9 +58,12 @@ impl JobKind {
     pub const fn run_max(self) -> Duration {
         match self {
             Self::FetchRecord => Duration::from_secs(2 * 60),
-            Self::PullObject | Self::DeliverTargets | Self::PublishFeed | Self::ReadInbox | Self::ReprocessRecords => {
-                Duration::from_secs(10 * 60)
-            }
+            Self::PullObject
+            | Self::PlanTargets
+            | Self::DeliverTargets
+            | Self::PublishFeed
+            | Self::ReadInbox
+            | Self::ReprocessRecords => Duration::from_secs(10 * 60),
         }
     }
 }

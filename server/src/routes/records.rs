@@ -6,7 +6,7 @@ use crate::problem::{ApiError, Problem};
 use crate::wire::{ObjectName, RoleName};
 use actix_web::{HttpResponse, get, post, web};
 use app::App;
-use app::records::{FieldShown, RecordShown, RecordSummary, SourceShown, TargetShown};
+use app::records::{FieldShown, RecordShown, RecordSummary, RelatedShown, SourceShown, TargetShown};
 use chrono::{DateTime, Utc};
 use domain::permission::Permission;
 use domain::survivorship::Decision;
@@ -105,10 +105,35 @@ pub struct RecordDetail {
     sources: Vec<SourceBody>,
     /// What each system should hold of it, and does hold.
     targets: Vec<TargetBody>,
+    /// What it points to: a deal its customer and its vehicle. At most 20 of each kind.
+    refers_to: Vec<RelatedBody>,
+    /// What points to it, newest first: a customer's vehicles, deals and repair orders. At most 20 of each kind.
+    referred_by: Vec<RelatedBody>,
     /// When it was first known.
     created_at: DateTime<Utc>,
     /// Last change.
     updated_at: DateTime<Utc>,
+}
+
+/// A record that another one has to do with.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RelatedBody {
+    /// Id.
+    id: Uuid,
+    /// What it is.
+    #[schema(value_type = ObjectName)]
+    object: ObjectKind,
+    /// What people call it.
+    title: String,
+    /// By which field they have to do with each other.
+    #[schema(example = "customer")]
+    field: String,
+}
+
+impl From<RelatedShown> for RelatedBody {
+    fn from(other: RelatedShown) -> Self {
+        Self { id: other.id.0, object: other.object, title: other.title, field: other.field }
+    }
 }
 
 /// One decided field.
@@ -271,6 +296,8 @@ impl From<RecordShown> for RecordDetail {
             fields: record.fields.into_iter().map(FieldBody::from).collect(),
             sources: record.sources.into_iter().map(SourceBody::from).collect(),
             targets: record.targets.into_iter().map(TargetBody::from).collect(),
+            refers_to: record.refers_to.into_iter().map(RelatedBody::from).collect(),
+            referred_by: record.referred_by.into_iter().map(RelatedBody::from).collect(),
             created_at: record.created_at,
             updated_at: record.updated_at,
         }

@@ -84,6 +84,7 @@ impl Connections<'_> {
                 (connector.push_mode(&before, setup.object), connector.push_mode(&after, setup.object));
             if usual != now_usual && setup.push == push_name(usual) {
                 object_syncs::set_directions(&tx, id, setup.object, setup.pull, push_name(now_usual)).await?;
+                self.0.engine().catch_up(&tx, id, Some(setup.object)).await?;
             }
         }
         connection.settings.clone_from(&typed.settings);
@@ -131,6 +132,9 @@ impl Connections<'_> {
             return Err(invalid("push", format!("For this system it is one of {}.", names.join(", "))));
         }
         object_syncs::set_directions(&tx, id, ask.object, ask.pull, &ask.push).await?;
+        if ask.push != before.push {
+            self.0.engine().catch_up(&tx, id, Some(ask.object)).await?;
+        }
         let detail = json!({
             "object": ask.object,
             "before": { "pull": before.pull, "push": before.push },
@@ -179,7 +183,7 @@ impl Connections<'_> {
         if state == ConnectionState::Active {
             // What became due and what came by itself meanwhile.
             queue::enqueue(&tx, &crate::engine::failures::inbox_job(id)).await?;
-            self.0.engine().ask_to_deliver(&tx, id, domain::Lane::Routine).await?;
+            self.0.engine().catch_up(&tx, id, None).await?;
         }
         audit::append(&tx, action, "connection", &id.to_string(), json!({}), now).await?;
         connection.state = state;

@@ -65,7 +65,7 @@ impl Connections<'_> {
         let tx = self.0.db().tenant(scope).await?;
         if is_good {
             connections::set_tested(&tx, id, now).await?;
-            self.0.engine().ask_to_deliver(&tx, id, domain::Lane::Routine).await?;
+            self.0.engine().catch_up(&tx, id, None).await?;
         }
         let failed = steps.iter().find(|step| step.outcome == StepOutcome::Bad).map(|step| step.name.clone());
         let detail = json!({ "is_good": is_good, "failed_step": failed });

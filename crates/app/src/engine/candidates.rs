@@ -1,10 +1,11 @@
 //! Doubtful matches: a person decides, and may take it back.
 
-use super::{Engine, EngineError};
+use super::{Engine, EngineError, reach};
 use domain::permission::Permission;
 use domain::{CandidateId, GoldenId};
 use serde_json::json;
 use store::engine::candidates::{self, CandidateRow};
+use store::engine::landscape::Landscape;
 use store::engine::{lookup, records};
 use store::{TenantScope, audit};
 
@@ -23,17 +24,20 @@ impl Engine {
     /// Decides a doubtful match, or takes the decision back. Returns the entity that survives a merge.
     ///
     /// # Errors
-    /// [`EngineError::NotFound`] for a stranger's or unknown id, [`EngineError::NotNow`] where somebody else decided first.
+    /// [`EngineError::NotFound`] for an unknown id, a stranger's, or one of which the caller may not review both sides; [`EngineError::NotNow`] where somebody else decided first.
     pub async fn decide_candidate(
         &self,
         scope: &TenantScope,
         id: CandidateId,
         verdict: Verdict,
     ) -> Result<Option<GoldenId>, EngineError> {
-        scope.require(Permission::Review)?;
-        let now = (self.now)();
+        let now = self.now();
         let tx = self.db.tenant(scope).await?;
+        let tellers = reach::connections(scope, &Landscape::load(&tx).await?, Permission::Review)?;
         let candidate = candidates::lock(&tx, id).await?.ok_or(EngineError::NotFound("candidate"))?;
+        if !reach::tells_of_pair(&tx, tellers, &candidate).await? {
+            return Err(EngineError::NotFound("candidate"));
+        }
         let (survivor, action) = match (verdict, candidate.state.as_str()) {
             (Verdict::Merge, "open") => {
                 // The older entity keeps its id; UUIDv7 sorts by age.

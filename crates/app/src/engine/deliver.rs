@@ -42,7 +42,7 @@ struct Delivery {
 impl Engine {
     /// Runs one slice of a connection's deliveries.
     pub(crate) async fn deliver(&self, lease: &Lease, connection: ConnectionId) -> Result<JobOutcome, EngineError> {
-        let until = (self.now)() + SLICE;
+        let until = self.now() + SLICE;
         let tx = self.db.tenant(&lease.scope()).await?;
         let landscape = Landscape::load(&tx).await?;
         drop(tx);
@@ -59,8 +59,8 @@ impl Engine {
                 if lease.is_lost() {
                     return Ok(JobOutcome::Done);
                 }
-                if (self.now)() >= until {
-                    return Ok(JobOutcome::Again { at: (self.now)() });
+                if self.now() >= until {
+                    return Ok(JobOutcome::Again { at: self.now() });
                 }
                 let batch = self.due(lease, &plan, push, object).await?;
                 if batch.is_empty() {
@@ -73,7 +73,7 @@ impl Engine {
         }
         let tx = self.db.tenant(&lease.scope()).await?;
         let next = targets::next_due(&tx, connection).await?;
-        Ok(next.map_or(JobOutcome::Done, |at| JobOutcome::Again { at: at.max((self.now)()) }))
+        Ok(next.map_or(JobOutcome::Done, |at| JobOutcome::Again { at: at.max(self.now()) }))
     }
 
     /// The next batch, put together in one short transaction.
@@ -84,7 +84,7 @@ impl Engine {
         push: &dyn PushTo,
         object: ObjectKind,
     ) -> Result<Vec<Delivery>, EngineError> {
-        let now = (self.now)();
+        let now = self.now();
         let tx = self.db.tenant(&lease.scope()).await?;
         let many = i64::try_from(push.batch_max() * CALLS_AT_ONCE).unwrap_or(100);
         let due = targets::due(&tx, plan.id, object, now, many).await?;
@@ -229,7 +229,7 @@ impl Engine {
                 Err(error) => stopped = Some(error),
             }
         }
-        let now = (self.now)();
+        let now = self.now();
         let tx = self.db.tenant(&lease.scope()).await?;
         lease.hold(&tx).await?;
         let notes = self.settle(&tx, landscape, plan, access, push, object, &by_id, done).await?;
@@ -261,7 +261,7 @@ impl Engine {
         by_id: &HashMap<GoldenId, &Delivery>,
         done: Vec<Pushed>,
     ) -> Result<Notes, EngineError> {
-        let now = (self.now)();
+        let now = self.now();
         let fields = push.fields(object);
         let mut notes = Notes::default();
         let (mut delivered, mut reports, mut mended, mut echoes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -323,7 +323,7 @@ impl Engine {
             return Ok(());
         }
         take_turn(tx, object).await?;
-        let now = (self.now)();
+        let now = self.now();
         let ids: Vec<String> = echoes.iter().map(|(_, echo)| echo.external_id.clone()).collect();
         let known: BTreeMap<String, records::Before> = records::before(tx, plan.id, object, ids)
             .await?
@@ -397,7 +397,7 @@ impl Engine {
         left: &[&Delivery],
         missed_so_far: &mut Vec<Missed>,
     ) -> Result<JobOutcome, EngineError> {
-        let now = (self.now)();
+        let now = self.now();
         tracing::warn!(tenant = %tx.tenant(), connection = %plan.id, %object, code = error.code(), "deliveries wait");
         let at = match error.retry() {
             Retry::After(wait) => now + TimeDelta::from_std(wait).unwrap_or(TimeDelta::minutes(15)),
@@ -455,7 +455,7 @@ impl Engine {
         connection: &'a ConnectionPlan,
         lane: Lane,
     ) -> Origin<'a> {
-        Origin { landscape, connection, run: None, full: false, again: false, lane, now: (self.now)() }
+        Origin { landscape, connection, run: None, full: false, again: false, lane, now: self.now() }
     }
 }
 

@@ -26,10 +26,10 @@ impl Engine {
         let failure = failures::find(&tx, id).await?.ok_or(EngineError::NotFound("failure"))?;
         let landscape = Landscape::load(&tx).await?;
         let rooftop = landscape.connection(failure.connection).and_then(|c| c.rooftop);
-        may_review(scope, rooftop)?;
+        may_review(scope, rooftop, "failure")?;
         self.replay(&tx, &failure).await?;
         let detail = json!({"code": failure.code, "connection": failure.connection});
-        audit::append(&tx, "failure.replayed", "failure", &id.to_string(), detail, (self.now)()).await?;
+        audit::append(&tx, "failure.replayed", "failure", &id.to_string(), detail, self.now()).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -49,7 +49,7 @@ impl Engine {
         let tx = self.db.tenant(scope).await?;
         let landscape = Landscape::load(&tx).await?;
         let plan = landscape.connection(connection).ok_or(EngineError::NotFound("connection"))?;
-        may_review(scope, plan.rooftop)?;
+        may_review(scope, plan.rooftop, "connection")?;
         let filter = Filter {
             connections: Some(vec![connection.0]),
             code: Some(code.to_owned()),
@@ -62,13 +62,13 @@ impl Engine {
             self.replay(&tx, failure).await?;
         }
         let detail = json!({"code": code, "object": object, "count": open.len()});
-        audit::append(&tx, "failures.replayed", "connection", &connection.to_string(), detail, (self.now)()).await?;
+        audit::append(&tx, "failures.replayed", "connection", &connection.to_string(), detail, self.now()).await?;
         tx.commit().await?;
         Ok(open.len())
     }
 
     async fn replay(&self, tx: &TenantTx, failure: &FailureRow) -> Result<(), EngineError> {
-        let now = (self.now)();
+        let now = self.now();
         let connection = failure.connection;
         let (kind, rest) = failure.subject.split_once(':').unwrap_or((failure.subject.as_str(), ""));
         match kind {
@@ -116,8 +116,8 @@ impl Engine {
     }
 }
 
-fn may_review(scope: &TenantScope, rooftop: Option<RooftopId>) -> Result<(), EngineError> {
-    scope.require_at(rooftop, Permission::Review).map_err(|_| EngineError::NotFound("connection"))
+fn may_review(scope: &TenantScope, rooftop: Option<RooftopId>, what: &'static str) -> Result<(), EngineError> {
+    scope.require_at(rooftop, Permission::Review).map_err(|_| EngineError::NotFound(what))
 }
 
 /// The job that reads stored payloads again.

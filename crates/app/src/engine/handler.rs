@@ -50,6 +50,10 @@ impl EngineHandler {
     async fn dispatch(&self, lease: &Lease, kind: JobKind, args: Json) -> Result<JobOutcome, EngineError> {
         match kind {
             JobKind::PullObject => self.0.pull(lease, read::<OfRun>(args)?.run).await,
+            JobKind::PlanTargets => {
+                let of: OfObject = read(args)?;
+                self.0.plan_existing(lease, of.connection, of.object).await
+            }
             JobKind::DeliverTargets => self.0.deliver(lease, read::<OfConnection>(args)?.connection).await,
             JobKind::PublishFeed => {
                 let of: OfObject = read(args)?;

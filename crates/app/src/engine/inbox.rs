@@ -48,7 +48,7 @@ impl Engine {
             Err(error) => return self.postpone_inbox(lease, plan, &error).await,
         };
         self.keep_messages(lease, &landscape, plan, &access, read, fetched).await?;
-        Ok(if more { JobOutcome::Again { at: (self.now)() } } else { JobOutcome::Done })
+        Ok(if more { JobOutcome::Again { at: self.now() } } else { JobOutcome::Done })
     }
 
     async fn keep_messages(
@@ -60,7 +60,7 @@ impl Engine {
         read: Vec<(InboxId, Read)>,
         fetched: Vec<(ObjectKind, Payload)>,
     ) -> Result<(), EngineError> {
-        let now = (self.now)();
+        let now = self.now();
         let tx = self.db.tenant(&lease.scope()).await?;
         lease.hold(&tx).await?;
         let mut by_object: BTreeMap<ObjectKind, Vec<Payload>> = BTreeMap::new();
@@ -112,7 +112,7 @@ impl Engine {
         plan: &ConnectionPlan,
         error: &ConnectorError,
     ) -> Result<JobOutcome, EngineError> {
-        let now = (self.now)();
+        let now = self.now();
         tracing::warn!(tenant = %lease.tenant, connection = %plan.id, code = error.code(), "an inbox waits");
         let tx = self.db.tenant(&lease.scope()).await?;
         let report = Report {

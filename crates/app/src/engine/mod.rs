@@ -6,6 +6,7 @@
 pub mod candidates;
 mod deliver;
 mod error;
+mod existing;
 pub mod failures;
 mod handler;
 mod inbox;
@@ -15,12 +16,14 @@ mod plan;
 mod prepare;
 mod publish;
 mod pull;
+pub(crate) mod reach;
 mod reprocess;
 pub mod syncs;
 
 pub use error::EngineError;
 pub use handler::EngineHandler;
 
+use crate::clock::Clock;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use connectors::{Access, Connector};
@@ -45,13 +48,17 @@ pub struct Engine {
     /// The registry of connectors.
     pub connector: fn(&str) -> Option<&'static dyn Connector>,
     /// The clock.
-    pub now: fn() -> DateTime<Utc>,
+    pub clock: Clock,
 }
 
 impl Engine {
-    /// An engine over the registry of all connectors and the system's clock.
+    /// An engine over the registry of all connectors.
     #[must_use]
-    pub fn new(db: Db, access: Arc<dyn OpenAccess>) -> Self {
-        Self { db, access, connector: connectors::connector, now: Utc::now }
+    pub fn new(db: Db, access: Arc<dyn OpenAccess>, clock: Clock) -> Self {
+        Self { db, access, connector: connectors::connector, clock }
+    }
+
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
     }
 }

@@ -41,27 +41,38 @@ pub(crate) fn plan(
     planned: &mut Planned,
 ) {
     for connection in landscape.connections.values().filter(|c| c.takes_part()) {
-        let Some(sync) = connection.objects.get(&entity.object) else { continue };
-        if !concerns(connection, entity.members, landscape) && !known.contains_key(&connection.id) {
-            continue;
-        }
-        match sync.push {
-            Push::None => {}
-            Push::Feed => {
-                if entity.changed {
-                    planned.feeds.insert((connection.id, entity.object));
-                }
+        plan_for(entity, connection, landscape, connector, known.get(&connection.id), now, planned);
+    }
+}
+
+/// Plans what one connection should hold of an entity. `before` is its target as it was.
+pub(crate) fn plan_for(
+    entity: &Entity<'_>,
+    connection: &ConnectionPlan,
+    landscape: &Landscape,
+    connector: fn(&str) -> Option<&'static dyn Connector>,
+    before: Option<&TargetRow>,
+    now: DateTime<Utc>,
+    planned: &mut Planned,
+) {
+    let Some(sync) = connection.objects.get(&entity.object) else { return };
+    if !concerns(connection, entity.members, landscape) && before.is_none() {
+        return;
+    }
+    match sync.push {
+        Push::None => {}
+        Push::Feed => {
+            if entity.changed {
+                planned.feeds.insert((connection.id, entity.object));
             }
-            Push::UpdateOnly | Push::CreateAndUpdate => {
-                let Some(push) = connector(&connection.connector).and_then(|c| c.push(entity.object)) else { continue };
-                let before = known.get(&connection.id);
-                let target = one(entity, connection, sync.push, push.fields(entity.object), before, now);
-                if let Some(target) = target {
-                    if target.state == TargetState::Due {
-                        planned.deliver.insert(connection.id);
-                    }
-                    planned.targets.push(target);
+        }
+        Push::UpdateOnly | Push::CreateAndUpdate => {
+            let Some(push) = connector(&connection.connector).and_then(|c| c.push(entity.object)) else { return };
+            if let Some(target) = one(entity, connection, sync.push, push.fields(entity.object), before, now) {
+                if target.state == TargetState::Due {
+                    planned.deliver.insert(connection.id);
                 }
+                planned.targets.push(target);
             }
         }
     }

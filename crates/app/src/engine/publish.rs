@@ -46,7 +46,7 @@ impl Engine {
 
         let answer = feed.publish(&access, &rows).await;
 
-        let now = (self.now)();
+        let now = self.now();
         let tx = self.db.tenant(&lease.scope()).await?;
         lease.hold(&tx).await?;
         let subject = format!("publish:{object}");
@@ -129,7 +129,7 @@ impl Engine {
             .collect();
         let (mut rows, mut after) = (Vec::new(), None);
         loop {
-            let page = goldens::page(tx, object, after, PIECE).await?;
+            let page = goldens::page(tx, object, None, after, PIECE).await?;
             let Some(last) = page.last() else { break };
             after = Some(last.id);
             let ids: Vec<Uuid> = page.iter().map(|golden| golden.id.0).collect();

@@ -64,7 +64,7 @@ impl Engine {
 
     /// Loads what a slice needs; `None` where there is nothing to do any more.
     async fn begin(&self, lease: &Lease, run: RunId) -> Result<Option<Reading>, EngineError> {
-        let now = (self.now)();
+        let now = self.now();
         let tx = self.db.tenant(&lease.scope()).await?;
         lease.hold(&tx).await?;
         let Some(row) = runs::find(&tx, run).await? else { return Ok(None) };
@@ -97,7 +97,7 @@ impl Engine {
     }
 
     async fn pages(&self, lease: &Lease, reading: &Reading, pull: &dyn Pull) -> Result<JobOutcome, EngineError> {
-        let until = (self.now)() + SLICE;
+        let until = self.now() + SLICE;
         let full = reading.run.mode == "full";
         let mut cursor = match place(&reading.run)? {
             Some(Place::Finish { resume, coverage, approved }) => {
@@ -120,9 +120,9 @@ impl Engine {
                 Next::Page(next) => {
                     let place = Place::Page { cursor: next.0.clone() };
                     let keep = self.keep(lease, reading, prepared, &page, &place);
-                    if (self.now)() >= until {
+                    if self.now() >= until {
                         keep.await?;
-                        return Ok(JobOutcome::Again { at: (self.now)() });
+                        return Ok(JobOutcome::Again { at: self.now() });
                     }
                     let (kept, ahead) = tokio::join!(keep, self.fetch(reading, pull, Some(next)));
                     kept?;
@@ -147,7 +147,7 @@ impl Engine {
         cursor: Option<Cursor>,
     ) -> Result<(Page, PreparedPage), EngineError> {
         let mode = if reading.run.mode == "full" { PullMode::Full } else { PullMode::Changes };
-        let ask = PageAsk { mode, cursor, now: (self.now)() };
+        let ask = PageAsk { mode, cursor, now: self.now() };
         let mut page = pull.page(&reading.access, reading.run.object, &ask).await?;
         let payloads = std::mem::take(&mut page.records);
         let mapping = reading.mapping.clone();
@@ -164,7 +164,7 @@ impl Engine {
         page: &Page,
         place: &Place,
     ) -> Result<(), EngineError> {
-        let now = (self.now)();
+        let now = self.now();
         let tx = self.db.tenant(&lease.scope()).await?;
         lease.advance(&tx).await?;
         let origin = Origin {
@@ -204,7 +204,7 @@ impl Engine {
             }
             while self.remove_step(lease, reading).await? {}
         }
-        let now = (self.now)();
+        let now = self.now();
         let tx = self.db.tenant(&lease.scope()).await?;
         lease.hold(&tx).await?;
         let full = reading.run.mode == "full";
@@ -220,7 +220,7 @@ impl Engine {
 
     /// Takes a piece of the unseen out; `false` where none is left.
     async fn remove_step(&self, lease: &Lease, reading: &Reading) -> Result<bool, EngineError> {
-        let now = (self.now)();
+        let now = self.now();
         let tx = self.db.tenant(&lease.scope()).await?;
         lease.hold(&tx).await?;
         let object = reading.run.object;
@@ -254,7 +254,7 @@ impl Engine {
         unseen: i64,
         every: i64,
     ) -> Result<JobOutcome, EngineError> {
-        let now = (self.now)();
+        let now = self.now();
         let object = reading.run.object;
         let message = format!(
             "{unseen} of {every} {} did not come any more. Nothing was removed. Look at them, then approve or start a new full sync.",
@@ -270,7 +270,7 @@ impl Engine {
 
     /// Writes down that a pull failed, and decides whether it goes on by itself.
     async fn fail(&self, lease: &Lease, reading: &Reading, error: &ConnectorError) -> Result<JobOutcome, EngineError> {
-        let now = (self.now)();
+        let now = self.now();
         let object = reading.run.object;
         let tx = self.db.tenant(&lease.scope()).await?;
         lease.hold(&tx).await?;

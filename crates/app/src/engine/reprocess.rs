@@ -24,7 +24,7 @@ impl Engine {
         object: ObjectKind,
         only_flagged: bool,
     ) -> Result<JobOutcome, EngineError> {
-        let until = (self.now)() + SLICE;
+        let until = self.now() + SLICE;
         let tx = self.db.tenant(&lease.scope()).await?;
         let landscape = Landscape::load(&tx).await?;
         drop(tx);
@@ -34,7 +34,7 @@ impl Engine {
         let only = only_flagged.then_some(RecordState::Flagged);
         let mut after = Uuid::nil();
         // A slice that is cut starts from the beginning: reading a record twice changes nothing.
-        while (self.now)() < until && !lease.is_lost() {
+        while self.now() < until && !lease.is_lost() {
             let tx = self.db.tenant(&lease.scope()).await?;
             lease.hold(&tx).await?;
             let waiting = records::payloads(&tx, connection, object, only, after, PIECE).await?;
@@ -56,6 +56,6 @@ impl Engine {
             self.ingest(&tx, &origin, prepare(&mapping, payloads), &[]).await?;
             tx.commit().await?;
         }
-        Ok(JobOutcome::Again { at: (self.now)() })
+        Ok(JobOutcome::Again { at: self.now() })
     }
 }

@@ -1,7 +1,7 @@
 //! Starting syncs: of a connection, of one object, of one record; approving removals.
 
 use super::pull::approved;
-use super::{Engine, EngineError};
+use super::{Engine, EngineError, reach};
 use domain::permission::Permission;
 use domain::{ConnectionId, GoldenId, Lane, ObjectKind, RunId};
 use queue::{JobKind, NewJob, enqueue};
@@ -74,7 +74,7 @@ impl Engine {
             started.push(self.start_run(&tx, plan, object, mode, "person").await?);
         }
         let detail = json!({"mode": mode_name(mode), "runs": started});
-        audit::append(&tx, "sync.started", "connection", &connection.to_string(), detail, (self.now)()).await?;
+        audit::append(&tx, "sync.started", "connection", &connection.to_string(), detail, self.now()).await?;
         tx.commit().await?;
         Ok(started)
     }
@@ -93,7 +93,7 @@ impl Engine {
     ) -> Result<RunId, EngineError> {
         let never_read = plan.objects.get(&object).is_none_or(|sync| sync.resume.is_none());
         let mode = if never_read { Mode::Full } else { mode };
-        let (run, _) = runs::request(tx, plan.id, object, mode_name(mode), trigger, (self.now)()).await?;
+        let (run, _) = runs::request(tx, plan.id, object, mode_name(mode), trigger, self.now()).await?;
         let lane = match (mode, trigger) {
             (Mode::Full, _) => Lane::Backfill,
             (Mode::Changes, "person") => Lane::Lead,
@@ -137,20 +137,25 @@ impl Engine {
         runs::reopen(&tx, id, &cursor).await?;
         enqueue(&tx, &pull_job(run.connection, run.object, id, Lane::Lead)).await?;
         let detail = json!({"message": run.message});
-        audit::append(&tx, "removals.approved", "run", &id.to_string(), detail, (self.now)()).await?;
+        audit::append(&tx, "removals.approved", "run", &id.to_string(), detail, self.now()).await?;
         tx.commit().await?;
         Ok(())
     }
 
-    /// Reads one entity's records anew from all their systems, and writes it anew to all that should hold it.
+    /// Reads one entity's records anew from all their systems, and writes it anew to all that should hold it. An entity
+    /// that several rooftops share is brought up to date for all of them.
     ///
     /// # Errors
-    /// [`EngineError::NotFound`] for a stranger's or unknown id.
+    /// [`EngineError::NotFound`] for an unknown id, a stranger's, or one that no system tells of where the caller may
+    /// start syncs.
     pub async fn resync_record(&self, scope: &TenantScope, golden: GoldenId) -> Result<(), EngineError> {
-        scope.require(Permission::RunSync)?;
-        let now = (self.now)();
+        let now = self.now();
         let tx = self.db.tenant(scope).await?;
+        let tellers = reach::connections(scope, &Landscape::load(&tx).await?, Permission::RunSync)?;
         let row = store::engine::goldens::find(&tx, golden).await?.ok_or(EngineError::NotFound("record"))?;
+        if !reach::tells_of(&tx, tellers, row.id).await? {
+            return Err(EngineError::NotFound("record"));
+        }
         for member in records::members(&tx, vec![row.id.0]).await? {
             let job = NewJob {
                 kind: JobKind::FetchRecord,

@@ -1,18 +1,25 @@
 //! Golden records as they are shown: each field with who told it, who told something else, and why one survived.
 
+mod related;
 mod search;
 mod show;
 
+pub(crate) use related::related;
+pub use related::{Related, RelatedShown};
 pub use search::Search;
 pub(crate) use show::show_many;
 pub use show::{FieldShown, LoserShown, RecordShown, RecordSummary, SourceShown, TargetShown};
 
 use crate::error::AppError;
+use crate::runs::readable;
 use crate::start::App;
 use domain::permission::Permission;
 use domain::{GoldenId, ObjectKind};
 use store::TenantScope;
 use store::engine::goldens;
+
+/// Records of one kind that are shown with one they have to do with.
+pub(crate) const RELATED_MAX: i64 = 20;
 
 /// What can be seen of records.
 #[derive(Clone, Copy)]
@@ -40,27 +47,28 @@ impl Records<'_> {
     ) -> Result<(Vec<RecordSummary>, Option<GoldenId>), AppError> {
         scope.require(Permission::ReadRecords)?;
         let tx = self.0.db().tenant(scope).await?;
-        let rows = goldens::page(&tx, object, after, i64::from(limit)).await?;
+        let tellers = readable(&tx, scope, Permission::ReadRecords).await?;
+        let rows = goldens::page(&tx, object, tellers, after, i64::from(limit)).await?;
         let full = u32::try_from(rows.len()).unwrap_or(u32::MAX) >= limit;
         let next = rows.last().map(|row| row.id).filter(|_| full);
-        let shown = show::summaries(&tx, scope, rows).await?;
+        let shown = show::summaries(rows);
         tx.commit().await?;
         Ok((shown, next))
     }
 
-    /// How many living records of each kind the group has.
+    /// How many living records of each kind there are, of those that the caller may see.
     ///
     /// # Errors
     /// [`AppError::NotPermitted`], [`AppError::Store`].
     pub async fn counts(self, scope: &TenantScope) -> Result<Vec<(ObjectKind, i64)>, AppError> {
-        scope.require_at(None, Permission::ReadRecords)?;
         let tx = self.0.db().tenant(scope).await?;
-        let counts = goldens::counts(&tx).await?;
+        let tellers = readable(&tx, scope, Permission::ReadRecords).await?;
+        let counts = goldens::counts(&tx, tellers).await?;
         tx.commit().await?;
         Ok(counts)
     }
 
-    /// One record with its sources and deliveries; one that was merged answers with what it became part of.
+    /// One record with its sources, deliveries and what it has to do with; one that was merged answers with what it became part of.
     ///
     /// # Errors
     /// [`AppError::NotPermitted`], [`AppError::NotFound`], [`AppError::Store`].
@@ -68,7 +76,7 @@ impl Records<'_> {
         scope.require(Permission::ReadRecords)?;
         let tx = self.0.db().tenant(scope).await?;
         let row = goldens::find(&tx, id).await?.ok_or(AppError::NotFound("record"))?;
-        let shown = show_many(&tx, scope, vec![row.id.0]).await?.pop();
+        let shown = show_many(&tx, scope, vec![row.id.0], RELATED_MAX).await?.pop();
         tx.commit().await?;
         shown.ok_or(AppError::NotFound("record"))
     }

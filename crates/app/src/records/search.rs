@@ -3,18 +3,17 @@
 use crate::error::AppError;
 use crate::fields::invalid;
 use crate::records::{RecordSummary, Records, show};
+use crate::runs::readable;
 use domain::check;
 use domain::permission::Permission;
 use domain::vin::Vin;
-use std::collections::BTreeSet;
-use store::engine::{goldens, lookup, records};
+use store::engine::{goldens, lookup};
 use store::{TenantScope, TenantTx};
-use uuid::Uuid;
 
 /// At most so many records are found.
-pub const FOUND_MAX: usize = 100;
-/// A name that more records share than this narrows nothing by itself.
-const HOLDERS_MAX: usize = 2_000;
+pub const FOUND_MAX: i64 = 100;
+/// Of a name that more records share, no more are looked at.
+const HOLDERS_MAX: i64 = 20_000;
 
 /// What was typed, as far as it says what it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,22 +82,11 @@ impl Records<'_> {
         scope.require(Permission::ReadRecords)?;
         let search = Search::read(text).ok_or_else(|| invalid("q", "Type an e-mail, phone, name, VIN or number."))?;
         let tx = self.0.db().tenant(scope).await?;
-        let mut found: Option<BTreeSet<Uuid>> = None;
-        for set in search.keys(&tx) {
-            let holders = lookup::holders(&tx, set, HOLDERS_MAX).await?;
-            let records = holders.into_values().flatten().map(|id| id.0).collect();
-            // Words of a name may stand in different records of one entity, so entities are what must meet.
-            let entities: BTreeSet<Uuid> =
-                records::by_ids(&tx, records).await?.into_iter().map(|member| member.golden.0).collect();
-            found = Some(match found {
-                Some(before) => before.intersection(&entities).copied().collect(),
-                None => entities,
-            });
-        }
-        let ids: Vec<Uuid> = found.unwrap_or_default().into_iter().take(FOUND_MAX).collect();
+        let tellers = readable(&tx, scope, Permission::ReadRecords).await?;
+        let ids = lookup::entities(&tx, &search.keys(&tx), tellers, HOLDERS_MAX, FOUND_MAX).await?;
         let mut rows = goldens::by_ids(&tx, ids).await?;
         rows.sort_by_key(|row| row.id);
-        let shown = show::summaries(&tx, scope, rows).await?;
+        let shown = show::summaries(rows);
         tx.commit().await?;
         Ok(shown)
     }

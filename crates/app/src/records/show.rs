@@ -1,6 +1,8 @@
 //! Putting a golden record together for the eye: fields, sources, deliveries.
 
+use super::{Related, RelatedShown, related};
 use crate::error::AppError;
+use crate::runs::readable;
 use chrono::{DateTime, Utc};
 use domain::check::Issue;
 use domain::permission::Permission;
@@ -53,6 +55,10 @@ pub struct RecordShown {
     pub sources: Vec<SourceShown>,
     /// What each system should hold and does hold.
     pub targets: Vec<TargetShown>,
+    /// What it points to: a deal its customer and its vehicle.
+    pub refers_to: Vec<RelatedShown>,
+    /// What points to it, newest first: a customer's vehicles, deals and repair orders.
+    pub referred_by: Vec<RelatedShown>,
     /// When it was first known.
     pub created_at: DateTime<Utc>,
     /// When its content last changed.
@@ -141,23 +147,9 @@ fn plain(record: &domain::Record) -> BTreeMap<String, serde_json::Value> {
     record.fields().map(|(field, value)| (field.name().to_owned(), value.to_json())).collect()
 }
 
-/// Records of a list, those that the caller may see.
-pub(super) async fn summaries(
-    tx: &TenantTx,
-    scope: &TenantScope,
-    rows: Vec<GoldenRow>,
-) -> Result<Vec<RecordSummary>, AppError> {
-    let visible = if scope.grants().permits(None, Permission::ReadRecords) {
-        None
-    } else {
-        let landscape = Landscape::load(tx).await?;
-        let tellers = records::tellers(tx, rows.iter().map(|row| row.id.0).collect()).await?;
-        let mine = tellers.into_iter().filter(|(_, connection)| may_see(scope, &landscape, *connection));
-        Some(mine.map(|(golden, _)| golden).collect::<std::collections::BTreeSet<_>>())
-    };
-    Ok(rows
-        .into_iter()
-        .filter(|row| visible.as_ref().is_none_or(|visible| visible.contains(&row.id)))
+/// Records of a list.
+pub(super) fn summaries(rows: Vec<GoldenRow>) -> Vec<RecordSummary> {
+    rows.into_iter()
         .map(|row| {
             let record = row.golden.record(row.object);
             RecordSummary {
@@ -170,19 +162,22 @@ pub(super) async fn summaries(
                 updated_at: row.updated_at,
             }
         })
-        .collect())
+        .collect()
 }
 
-/// Records with everything about them, those that the caller may see.
+/// Records with everything about them, those that the caller may see; at most `related_max` others of each kind.
 pub(crate) async fn show_many(
     tx: &TenantTx,
     scope: &TenantScope,
     ids: Vec<Uuid>,
+    related_max: i64,
 ) -> Result<Vec<RecordShown>, AppError> {
     let landscape = Landscape::load(tx).await?;
     let rows = goldens::by_ids(tx, ids.clone()).await?;
     let members = records::members(tx, ids.clone()).await?;
     let held = targets::of_goldens(tx, ids).await?;
+    let tellers = readable(tx, scope, Permission::ReadRecords).await?;
+    let mut near = related(tx, tellers, &rows, related_max).await?;
     let whole_group = scope.grants().permits(None, Permission::ReadRecords);
     let name_of = |id| landscape.connection(id).map(|plan| plan.name.clone()).unwrap_or_default();
     let mut shown = Vec::with_capacity(rows.len());
@@ -212,7 +207,8 @@ pub(crate) async fn show_many(
                 due_at: target.due_at,
             })
             .collect();
-        shown.push(one(row, sources, targets));
+        let others = near.remove(&row.id).unwrap_or_default();
+        shown.push(one(row, sources, targets, others));
     }
     Ok(shown)
 }
@@ -233,7 +229,7 @@ fn source(member: &MemberRow, landscape: &Landscape) -> SourceShown {
     }
 }
 
-fn one(row: GoldenRow, sources: Vec<SourceShown>, targets: Vec<TargetShown>) -> RecordShown {
+fn one(row: GoldenRow, sources: Vec<SourceShown>, targets: Vec<TargetShown>, others: Related) -> RecordShown {
     RecordShown {
         id: row.id,
         object: row.object,
@@ -259,6 +255,8 @@ fn one(row: GoldenRow, sources: Vec<SourceShown>, targets: Vec<TargetShown>) -> 
             .collect(),
         sources,
         targets,
+        refers_to: others.refers_to,
+        referred_by: others.referred_by,
         created_at: row.created_at,
         updated_at: row.updated_at,
     }

@@ -2,7 +2,9 @@
 
 use super::record::{RecordLine, SourceView, sources};
 use super::{Views, count};
+use crate::engine::reach;
 use crate::error::AppError;
+use crate::runs::readable;
 use chrono::{DateTime, Utc};
 use domain::permission::Permission;
 use domain::survivorship::{Member, agree};
@@ -105,7 +107,8 @@ impl Views<'_> {
         limit: u32,
     ) -> Result<Vec<PairLine>, AppError> {
         let tx = self.open(scope, Permission::Review).await?;
-        let rows = candidates::open(&tx, after, i64::from(limit)).await?;
+        let tellers = readable(&tx, scope, Permission::Review).await?;
+        let rows = candidates::open(&tx, tellers, after, i64::from(limit)).await?;
         let ids = rows.iter().flat_map(|row| [row.left.0, row.right.0]).collect();
         let titles = goldens::by_ids(&tx, ids).await?;
         let titles = titles.into_iter().map(|row| (row.id, row.golden.record(row.object).title())).collect();
@@ -118,7 +121,8 @@ impl Views<'_> {
     /// [`AppError::NotPermitted`], [`AppError::Store`].
     pub async fn pairs_open(&self, scope: &TenantScope) -> Result<u64, AppError> {
         let tx = self.open(scope, Permission::Review).await?;
-        Ok(count(candidates::count_open(&tx).await?))
+        let tellers = readable(&tx, scope, Permission::Review).await?;
+        Ok(count(candidates::count_open(&tx, tellers).await?))
     }
 
     /// One pair's page, with what would survive a merge.
@@ -127,7 +131,11 @@ impl Views<'_> {
     /// [`AppError::NotPermitted`], [`AppError::Store`].
     pub async fn pair(&self, scope: &TenantScope, id: CandidateId) -> Result<Option<PairPage>, AppError> {
         let tx = self.open(scope, Permission::Review).await?;
+        let tellers = readable(&tx, scope, Permission::Review).await?;
         let Some(row) = candidates::find(&tx, id).await? else { return Ok(None) };
+        if !reach::tells_of_pair(&tx, tellers.clone(), &row).await? {
+            return Ok(None);
+        }
         let both = goldens::by_ids(&tx, vec![row.left.0, row.right.0]).await?;
         let find = |id: GoldenId| both.iter().find(|row| row.id == id);
         let (Some(left), Some(right)) = (find(row.left), find(row.right)) else { return Ok(None) };
@@ -148,7 +156,8 @@ impl Views<'_> {
             })
             .collect();
         let merged = agree(row.object, &members, &rules).record(row.object);
-        let next = candidates::open(&tx, None, 2).await?.into_iter().find(|other| other.id != id).map(|other| other.id);
+        let open = candidates::open(&tx, tellers.clone(), None, 2).await?;
+        let next = open.into_iter().find(|other| other.id != id).map(|other| other.id);
         let titles = both.iter().map(|row| (row.id, row.golden.record(row.object).title())).collect();
         Ok(Some(PairPage {
             line: line(&row, &titles),
@@ -160,7 +169,7 @@ impl Views<'_> {
             right_sources,
             merged,
             next,
-            open: count(candidates::count_open(&tx).await?),
+            open: count(candidates::count_open(&tx, tellers).await?),
         }))
     }
 }

@@ -100,9 +100,10 @@ impl Views<'_> {
         let causes = self.causes(scope).await?;
         let tx = self.open(scope, Permission::ReadOperations).await?;
         let connections = super::connection::lines(&tx, scope).await?.into_iter().map(|(_, line)| line).collect();
-        let duplicates = match scope.require(Permission::Review) {
-            Ok(()) => count(store::engine::candidates::count_open(&tx).await?),
-            Err(_) => 0,
+        let duplicates = match crate::runs::readable(&tx, scope, Permission::Review).await {
+            Ok(tellers) => count(store::engine::candidates::count_open(&tx, tellers).await?),
+            Err(AppError::NotPermitted(_)) => 0,
+            Err(other) => return Err(other),
         };
         let brought = store::views::brought(&tx, now - TimeDelta::days(1)).await?;
         let received = count(brought.received);

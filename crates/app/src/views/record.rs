@@ -2,6 +2,8 @@
 
 use super::{Views, count};
 use crate::error::AppError;
+use crate::records::{RELATED_MAX, related};
+use crate::runs::readable;
 use chrono::{DateTime, Utc};
 use domain::permission::Permission;
 use domain::survivorship::Decision;
@@ -122,7 +124,7 @@ pub struct RecordPage {
     pub deliveries: Vec<DeliveryView>,
     /// Open candidates that name it: what the other is called, and the pair.
     pub doubtful: Vec<(String, domain::CandidateId)>,
-    /// Records that refer to it, such as a customer's vehicles and deals.
+    /// Records that it refers to or that refer to it, such as a customer's vehicles and deals.
     pub related: Vec<RecordLine>,
 }
 
@@ -138,9 +140,6 @@ pub const fn decision_words(rule: Decision) -> &'static str {
         Decision::OldestRecord => "Oldest record",
     }
 }
-
-/// Records that refer to one, on its page.
-const RELATED_MAX: i64 = 50;
 
 impl RecordLine {
     pub(super) fn of(row: &GoldenRow) -> Self {
@@ -197,7 +196,8 @@ impl Views<'_> {
         limit: u32,
     ) -> Result<RecordList, AppError> {
         let tx = self.open(scope, Permission::ReadRecords).await?;
-        let rows = goldens::page(&tx, object, after, i64::from(limit)).await?;
+        let tellers = readable(&tx, scope, Permission::ReadRecords).await?;
+        let rows = goldens::page(&tx, object, tellers, after, i64::from(limit)).await?;
         let next = rows.last().filter(|_| count(rows.len()) == u64::from(limit)).map(|row| row.id);
         Ok(RecordList { lines: rows.iter().map(RecordLine::of).collect(), next })
     }
@@ -220,7 +220,8 @@ impl Views<'_> {
     /// [`AppError::NotPermitted`], [`AppError::Store`].
     pub async fn record_counts(&self, scope: &TenantScope) -> Result<Vec<(ObjectKind, u64)>, AppError> {
         let tx = self.open(scope, Permission::ReadRecords).await?;
-        Ok(goldens::counts(&tx).await?.into_iter().map(|(object, many)| (object, count(many))).collect())
+        let tellers = readable(&tx, scope, Permission::ReadRecords).await?;
+        Ok(goldens::counts(&tx, tellers).await?.into_iter().map(|(object, many)| (object, count(many))).collect())
     }
 
     /// One record's page. One that was merged answers with what it became part of.
@@ -230,14 +231,28 @@ impl Views<'_> {
     pub async fn record(&self, scope: &TenantScope, id: GoldenId) -> Result<Option<RecordPage>, AppError> {
         let tx = self.open(scope, Permission::ReadRecords).await?;
         let Some(row) = goldens::find(&tx, id).await? else { return Ok(None) };
-        let sources = sources(&tx, &[row.id]).await?.remove(&row.id).unwrap_or_default();
+        let tellers = readable(&tx, scope, Permission::ReadRecords).await?;
+        let mine = |connection: ConnectionId| tellers.as_ref().is_none_or(|mine| mine.contains(&connection.0));
+        let mut sources = sources(&tx, &[row.id]).await?.remove(&row.id).unwrap_or_default();
+        sources.retain(|source| mine(source.connection));
+        if sources.is_empty() && tellers.is_some() {
+            return Ok(None);
+        }
         let names: HashMap<_, _> =
             store::views::connections(&tx).await?.into_iter().map(|story| (story.id, story.name)).collect();
         let deliveries = store::views::targets(&tx, row.id).await?;
-        let pairs = store::views::pairs_of(&tx, row.id).await?;
+        let mut pairs = store::views::pairs_of(&tx, row.id).await?;
+        if let Some(tellers) = &tellers {
+            let others = pairs.iter().map(|(_, other)| other.0).collect();
+            let told = records::told_by(&tx, others, tellers.clone()).await?;
+            pairs.retain(|(_, other)| told.contains(other));
+        }
         let others = goldens::by_ids(&tx, pairs.iter().map(|(_, other)| other.0).collect()).await?;
-        let pointing = store::engine::references::to_golden(&tx, row.id, RELATED_MAX).await?;
-        let related = goldens::by_ids(&tx, pointing.iter().map(|reference| reference.from.0).collect()).await?;
+        let near = related(&tx, tellers.clone(), std::slice::from_ref(&row), RELATED_MAX).await?.remove(&row.id);
+        let near = near.unwrap_or_default();
+        let near: Vec<_> = near.refers_to.iter().chain(&near.referred_by).map(|other| other.id.0).collect();
+        let mut others_near = goldens::by_ids(&tx, near).await?;
+        others_near.sort_by_key(|other| (other.object, std::cmp::Reverse(other.id)));
         Ok(Some(RecordPage {
             line: RecordLine::of(&row),
             fields: row
@@ -255,6 +270,7 @@ impl Views<'_> {
             sources,
             deliveries: deliveries
                 .into_iter()
+                .filter(|story| mine(story.connection))
                 .map(|story| DeliveryView {
                     connection: story.connection,
                     connection_name: names.get(&story.connection).cloned().unwrap_or_default(),
@@ -278,7 +294,7 @@ impl Views<'_> {
                     Some((other.golden.record(other.object).title(), pair))
                 })
                 .collect(),
-            related: related.iter().map(RecordLine::of).collect(),
+            related: others_near.iter().map(RecordLine::of).collect(),
         }))
     }
 }

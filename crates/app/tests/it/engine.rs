@@ -195,7 +195,7 @@ async fn a_person_merges_a_doubtful_pair_and_takes_it_back_to_the_byte() {
     assert_eq!(run.counts.to_review, 2, "{:?}", run.counts);
     let before = here.goldens(CUSTOMER).await;
     let tx = here.test.db.tenant(&here.scope).await.unwrap();
-    let pair = candidates::open(&tx, None, 10).await.unwrap().remove(0);
+    let pair = candidates::open(&tx, None, None, 10).await.unwrap().remove(0);
     drop(tx);
 
     let survivor = here.engine.decide_candidate(&here.scope, pair.id, Verdict::Merge).await.unwrap();
@@ -220,7 +220,7 @@ async fn what_a_person_told_apart_is_not_joined_by_the_next_sync() {
     DMS.put(CUSTOMER, "2", customer("Ann", "Lee", "b@example.com"));
     here.sync(here.dms, CUSTOMER).await;
     let tx = here.test.db.tenant(&here.scope).await.unwrap();
-    let pair = candidates::open(&tx, None, 10).await.unwrap().remove(0);
+    let pair = candidates::open(&tx, None, None, 10).await.unwrap().remove(0);
     drop(tx);
 
     here.engine.decide_candidate(&here.scope, pair.id, Verdict::NotAMatch).await.unwrap();
@@ -229,7 +229,7 @@ async fn what_a_person_told_apart_is_not_joined_by_the_next_sync() {
 
     assert_eq!(here.goldens(CUSTOMER).await.len(), 2);
     let tx = here.test.db.tenant(&here.scope).await.unwrap();
-    assert_eq!(candidates::count_open(&tx).await.unwrap(), 0);
+    assert_eq!(candidates::count_open(&tx, None).await.unwrap(), 0);
 }
 
 #[tokio::test]

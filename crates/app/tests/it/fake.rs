@@ -1,6 +1,7 @@
 //! Two systems in memory: a DMS that is read and a CRM that is read and written. Each counts what is done to it.
 
 use app::engine::{Engine, EngineError, EngineHandler, OpenAccess};
+use app::{App, AppConfig, Clock};
 use async_trait::async_trait;
 use connectors::vendor_http::VendorHttp;
 use connectors::*;
@@ -253,7 +254,11 @@ impl TokenStore for NoTokens {
 pub struct Dealership {
     pub test: TestDb,
     pub engine: Engine,
+    /// The use-cases over the same database.
+    pub app: App,
     pub scope: TenantScope,
+    /// The DMS's; the CRM is the group's.
+    pub rooftop: RooftopId,
     pub dms: ConnectionId,
     pub crm: ConnectionId,
 }
@@ -262,7 +267,7 @@ impl Dealership {
     pub async fn open() -> Self {
         let test = TestDb::fresh().await;
         let scope = test.tenant("Bayside").await;
-        let mut engine = Engine::new(test.db.clone(), Arc::new(Open));
+        let mut engine = Engine::new(test.db.clone(), Arc::new(Open), Clock::system());
         engine.connector = |key| match key {
             "dms" => Some(&DMS),
             "crm" => Some(&CRM),
@@ -279,7 +284,83 @@ impl Dealership {
         tx.commit().await.unwrap();
         let dms = connect(&test.db, &scope, "dms", Some(rooftop), "none").await;
         let crm = connect(&test.db, &scope, "crm", None, "create_and_update").await;
-        Self { test, engine, scope, dms, crm }
+        let config = |name: &str| match name {
+            "DATABASE_URL" => Some(test.url()),
+            "REDIS_URL" => Some("redis://127.0.0.1:1".to_owned()),
+            "DRIVELINE_MASTER_KEY" => Some("AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=".to_owned()),
+            "DRIVELINE_MAIL" => Some("mailbox".to_owned()),
+            "DRIVELINE_PUBLIC_URL" => Some("http://127.0.0.1:8080".to_owned()),
+            _ => None,
+        };
+        let config = AppConfig::from_lookup(&config).unwrap();
+        let app = App::assemble(test.db.clone(), config, Clock::system(), Arc::new(|_, _, _| Arc::new(Unlimited)));
+        Self { test, engine, app: app.unwrap(), scope, rooftop, dms, crm }
+    }
+
+    /// Puts a connection into a state, as its use-case would, and lets it catch up where it becomes active.
+    pub async fn set_state(&self, connection: ConnectionId, state: &str) {
+        let tx = self.test.db.tenant(&self.scope).await.unwrap();
+        tx.run(
+            "UPDATE connection SET state = $3 WHERE tenant_id = $1 AND id = $2",
+            [tx.owner(), connection.0.into(), state.into()],
+        )
+        .await
+        .unwrap();
+        if state == "active" {
+            self.engine.catch_up(&tx, connection, None).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+    }
+
+    /// Somebody who manages one rooftop alone.
+    pub fn manager_of(&self, rooftop: RooftopId) -> TenantScope {
+        let mut grants = store::scope::Grants::default();
+        grants.add_role(Some(rooftop), domain::permission::Role::RooftopManager);
+        TenantScope::new(self.scope.tenant(), store::scope::Actor::Person(domain::UserId::new()), grants)
+    }
+
+    /// A second DMS, of another rooftop: it reads the same simulated system as the first.
+    pub async fn second_dms(&self, rooftop: RooftopId) -> ConnectionId {
+        connect(&self.test.db, &self.scope, "dms", Some(rooftop), "none").await
+    }
+
+    /// Another rooftop of the group.
+    pub async fn add_rooftop(&self, name: &str) -> RooftopId {
+        let id = RooftopId::new();
+        let tx = self.test.db.tenant(&self.scope).await.unwrap();
+        tx.run(
+            "INSERT INTO rooftop (tenant_id, id, name, code, time_zone) VALUES ($1, $2, $3, $3, 'America/New_York')",
+            [tx.owner(), id.0.into(), name.into()],
+        )
+        .await
+        .unwrap();
+        tx.commit().await.unwrap();
+        id
+    }
+
+    /// Gives a connection to a rooftop, or to the group.
+    pub async fn move_to(&self, connection: ConnectionId, rooftop: Option<RooftopId>) {
+        let tx = self.test.db.tenant(&self.scope).await.unwrap();
+        tx.run(
+            "UPDATE connection SET rooftop_id = $3 WHERE tenant_id = $1 AND id = $2",
+            [tx.owner(), connection.0.into(), rooftop.map(|id| id.0).into()],
+        )
+        .await
+        .unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// Sets how an object is written to a connection.
+    pub async fn set_push(&self, connection: ConnectionId, object: ObjectKind, push: &str) {
+        let tx = self.test.db.tenant(&self.scope).await.unwrap();
+        tx.run(
+            "UPDATE object_sync SET push = $4 WHERE tenant_id = $1 AND connection_id = $2 AND object = $3",
+            [tx.owner(), connection.0.into(), object.code().into(), push.into()],
+        )
+        .await
+        .unwrap();
+        self.engine.catch_up(&tx, connection, Some(object)).await.unwrap();
+        tx.commit().await.unwrap();
     }
 
     /// Lets Driveline work until nothing is due.
@@ -314,7 +395,7 @@ impl Dealership {
 
     pub async fn goldens(&self, object: ObjectKind) -> Vec<store::engine::goldens::GoldenRow> {
         let tx = self.test.db.tenant(&self.scope).await.unwrap();
-        store::engine::goldens::page(&tx, object, None, 1_000).await.unwrap()
+        store::engine::goldens::page(&tx, object, None, None, 1_000).await.unwrap()
     }
 }
 

@@ -10,6 +10,7 @@
 
 mod connections;
 mod engine;
+mod existing;
 mod fake;
 mod idempotency;
 mod identity;
@@ -17,6 +18,8 @@ mod ingress;
 mod keys;
 mod mails;
 mod people;
+mod reach;
+mod related;
 mod scene;
 mod schedules;
 mod uploads;

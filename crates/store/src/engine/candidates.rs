@@ -107,34 +107,53 @@ pub async fn find(tx: &TenantTx, id: CandidateId) -> Result<Option<CandidateRow>
     row.as_ref().map_or(Ok(None), read)
 }
 
-/// Open candidates, best score first, from the place after (`score`, `id`).
+/// Open candidates, best score first, from the place after (`score`, `id`): those of which `tellers` tell of both sides,
+/// or all.
 ///
 /// # Errors
 /// [`StoreError::Database`].
 pub async fn open(
     tx: &TenantTx,
+    tellers: Option<Vec<Uuid>>,
     after: Option<(f32, CandidateId)>,
     limit: i64,
 ) -> Result<Vec<CandidateRow>, StoreError> {
     let (score, id) = after.map_or((f32::MAX, Uuid::nil()), |(score, id)| (score, id.0));
     let rows = tx
         .rows(
-            "SELECT * FROM candidate WHERE tenant_id = $1 AND state = 'open'
-               AND (score < $2 OR (score = $2 AND id > $3))
-             ORDER BY score DESC, id LIMIT $4",
-            [tx.owner(), score.into(), id.into(), limit.into()],
+            &format!(
+                "SELECT * FROM candidate c WHERE tenant_id = $1 AND state = 'open'
+                   AND (score < $2 OR (score = $2 AND id > $3)) AND {}
+                 ORDER BY score DESC, id LIMIT $4",
+                both_told("$5")
+            ),
+            [tx.owner(), score.into(), id.into(), limit.into(), tellers.into()],
         )
         .await?;
     rows.iter().filter_map(|row| read(row).transpose()).collect()
 }
 
-/// How many are open.
+/// That the connections in `parameter` tell of both sides of candidate `c`; always true where it is NULL.
+fn both_told(parameter: &str) -> String {
+    let told = |side: &str| {
+        format!(
+            "EXISTS (SELECT FROM source_record s WHERE s.tenant_id = $1 AND s.golden_id = c.{side}
+                     AND s.state = 1 AND s.connection_id = ANY({parameter}))"
+        )
+    };
+    format!("({parameter}::uuid[] IS NULL OR ({} AND {}))", told("left_golden"), told("right_golden"))
+}
+
+/// How many are open: of those of which `tellers` tell of both sides, or of all.
 ///
 /// # Errors
 /// [`StoreError::Database`].
-pub async fn count_open(tx: &TenantTx) -> Result<i64, StoreError> {
-    let row =
-        tx.row("SELECT count(*) AS many FROM candidate WHERE tenant_id = $1 AND state = 'open'", [tx.owner()]).await?;
+pub async fn count_open(tx: &TenantTx, tellers: Option<Vec<Uuid>>) -> Result<i64, StoreError> {
+    let sql = format!(
+        "SELECT count(*) AS many FROM candidate c WHERE tenant_id = $1 AND state = 'open' AND {}",
+        both_told("$2")
+    );
+    let row = tx.row(&sql, [tx.owner(), tellers.into()]).await?;
     row.map_or(Ok(0), |row| Ok(get(&row, "many")?))
 }
 

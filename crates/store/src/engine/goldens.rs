@@ -121,36 +121,55 @@ pub async fn find(tx: &TenantTx, id: GoldenId) -> Result<Option<GoldenRow>, Stor
     Ok(None)
 }
 
-/// A page of living golden records of one kind, oldest first, after `after`.
+/// A page of living golden records of one kind, oldest first, after `after`: those that one of `tellers` tells of, or
+/// all.
 ///
 /// # Errors
 /// [`StoreError::Database`], [`StoreError::Seal`].
 pub async fn page(
     tx: &TenantTx,
     object: ObjectKind,
+    tellers: Option<Vec<Uuid>>,
     after: Option<GoldenId>,
     limit: i64,
 ) -> Result<Vec<GoldenRow>, StoreError> {
     let rows = tx
         .rows(
-            "SELECT * FROM golden WHERE tenant_id = $1 AND object = $2 AND state = 1 AND id > $3 ORDER BY id LIMIT $4",
-            [tx.owner(), object.code().into(), after.map_or(NO_ID, |id| id.0).into(), limit.into()],
+            "SELECT * FROM golden g WHERE tenant_id = $1 AND object = $2 AND state = 1 AND id > $3
+               AND ($5::uuid[] IS NULL
+                    OR EXISTS (SELECT FROM source_record s WHERE s.tenant_id = $1 AND s.golden_id = g.id
+                               AND s.state = 1 AND s.connection_id = ANY($5)))
+             ORDER BY id LIMIT $4",
+            [tx.owner(), object.code().into(), after.map_or(NO_ID, |id| id.0).into(), limit.into(), tellers.into()],
         )
         .await?;
     rows.iter().filter_map(|row| read(tx, row).transpose()).collect()
 }
 
-/// How many living golden records of each kind there are.
+/// How many living golden records of each kind there are: of those that one of `tellers` tells of, or of all.
 ///
 /// # Errors
 /// [`StoreError::Database`].
-pub async fn counts(tx: &TenantTx) -> Result<Vec<(ObjectKind, i64)>, StoreError> {
-    let rows = tx
-        .rows(
-            "SELECT object, count(*) AS many FROM golden WHERE tenant_id = $1 AND state = 1 GROUP BY object ORDER BY object",
-            [tx.owner()],
-        )
-        .await?;
+pub async fn counts(tx: &TenantTx, tellers: Option<Vec<Uuid>>) -> Result<Vec<(ObjectKind, i64)>, StoreError> {
+    let rows = match tellers {
+        None => {
+            tx.rows(
+                "SELECT object, count(*) AS many FROM golden WHERE tenant_id = $1 AND state = 1
+                 GROUP BY object ORDER BY object",
+                [tx.owner()],
+            )
+            .await?
+        }
+        Some(tellers) => {
+            tx.rows(
+                "SELECT object, count(DISTINCT golden_id) AS many FROM source_record
+                 WHERE tenant_id = $1 AND state = 1 AND golden_id IS NOT NULL AND connection_id = ANY($2)
+                 GROUP BY object ORDER BY object",
+                [tx.owner(), tellers.into()],
+            )
+            .await?
+        }
+    };
     let mut counts = Vec::new();
     for row in rows {
         if let Some(object) = ObjectKind::from_code(get(&row, "object")?) {

@@ -3,7 +3,7 @@
 use crate::error::StoreError;
 use crate::sql::get;
 use crate::tx::TenantTx;
-use domain::SourceRecordId;
+use domain::{GoldenId, ObjectKind, SourceRecordId};
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
@@ -32,6 +32,87 @@ pub async fn holders(
         holders.entry(get(&row, "key")?).or_default().push(SourceRecordId(get(&row, "record_id")?));
     }
     Ok(holders)
+}
+
+/// The living entities that are found by a key of each of these sets, by id. Keys may stand in different records of one
+/// entity; only records of `tellers` count, or all. Of one key at most `holders_max` records are looked at.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn entities(
+    tx: &TenantTx,
+    sets: &[Vec<i64>],
+    tellers: Option<Vec<Uuid>>,
+    holders_max: i64,
+    limit: i64,
+) -> Result<Vec<Uuid>, StoreError> {
+    let mut numbers = Vec::new();
+    let mut keys = Vec::new();
+    for (number, set) in (0_i32..).zip(sets) {
+        for key in set {
+            numbers.push(number);
+            keys.push(*key);
+        }
+    }
+    let rows = tx
+        .rows(
+            "SELECT held.golden_id FROM (
+                 SELECT k.number, l.golden_id FROM unnest($2::int[], $3::bigint[]) AS k (number, key)
+                 CROSS JOIN LATERAL (
+                     SELECT s.golden_id FROM lookup_key l
+                     JOIN source_record s ON s.tenant_id = l.tenant_id AND s.id = l.record_id
+                     WHERE l.tenant_id = $1 AND l.key = k.key AND s.tenant_id = $1 AND s.state = 1
+                       AND s.golden_id IS NOT NULL AND ($4::uuid[] IS NULL OR s.connection_id = ANY($4))
+                     LIMIT $5) l) held
+             GROUP BY held.golden_id HAVING count(DISTINCT held.number) = $6
+             ORDER BY held.golden_id LIMIT $7",
+            [
+                tx.owner(),
+                numbers.into(),
+                keys.into(),
+                tellers.into(),
+                holders_max.into(),
+                i64::try_from(sets.len()).unwrap_or(i64::MAX).into(),
+                limit.into(),
+            ],
+        )
+        .await?;
+    rows.iter().map(|row| Ok(get(row, "golden_id")?)).collect()
+}
+
+/// The living entities that hold these keys, as far as `tellers` tell of them (or all): key, entity and its kind, at most
+/// `per_kind` of each kind for a key, newest first.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn entities_of_keys(
+    tx: &TenantTx,
+    keys: Vec<i64>,
+    tellers: Option<Vec<Uuid>>,
+    per_kind: i64,
+) -> Result<Vec<(i64, GoldenId, ObjectKind)>, StoreError> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = tx
+        .rows(
+            "SELECT key, golden_id, object FROM (
+                 SELECT found.*, row_number() OVER (PARTITION BY key, object ORDER BY golden_id DESC) AS nth FROM (
+                     SELECT DISTINCT l.key, s.golden_id, s.object FROM lookup_key l
+                     JOIN source_record s ON s.tenant_id = l.tenant_id AND s.id = l.record_id
+                     WHERE l.tenant_id = $1 AND l.key = ANY($2) AND s.tenant_id = $1 AND s.state = 1
+                       AND s.golden_id IS NOT NULL AND ($3::uuid[] IS NULL OR s.connection_id = ANY($3))) found) ranked
+             WHERE nth <= $4 ORDER BY key, object, nth",
+            [tx.owner(), keys.into(), tellers.into(), per_kind.into()],
+        )
+        .await?;
+    let mut found = Vec::with_capacity(rows.len());
+    for row in &rows {
+        if let Some(object) = ObjectKind::from_code(get(row, "object")?) {
+            found.push((get(row, "key")?, GoldenId(get(row, "golden_id")?), object));
+        }
+    }
+    Ok(found)
 }
 
 /// Adds keys of records.

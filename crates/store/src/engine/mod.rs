@@ -1,6 +1,7 @@
 //! The engine's state, read and written in batches: one statement per table and batch, never one per record.
 
 pub mod candidates;
+pub mod existing;
 pub mod failures;
 pub mod goldens;
 pub mod inbox;

@@ -9,7 +9,7 @@ use domain::check::Issue;
 use domain::{ConnectionId, Field, GoldenId, ObjectKind, Record, RunId, SourceRecordId};
 use sea_orm::QueryResult;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 const PAYLOAD: &str = "source_record.payload";
@@ -530,6 +530,36 @@ pub async fn tellers(tx: &TenantTx, goldens: Vec<Uuid>) -> Result<Vec<(GoldenId,
         )
         .await?;
     rows.iter().map(|row| Ok((GoldenId(get(row, "golden_id")?), ConnectionId(get(row, "connection_id")?)))).collect()
+}
+
+/// Which of these entities one of `tellers` tells of.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn told_by(tx: &TenantTx, goldens: Vec<Uuid>, tellers: Vec<Uuid>) -> Result<BTreeSet<GoldenId>, StoreError> {
+    let rows = tx
+        .rows(
+            "SELECT DISTINCT golden_id FROM source_record
+             WHERE tenant_id = $1 AND golden_id = ANY($2) AND state = 1 AND connection_id = ANY($3)",
+            [tx.owner(), goldens.into(), tellers.into()],
+        )
+        .await?;
+    rows.iter().map(|row| Ok(GoldenId(get(row, "golden_id")?))).collect()
+}
+
+/// Whether one of these records comes from one of these connections, gone ones included.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn any_from(tx: &TenantTx, records: Vec<Uuid>, connections: Vec<Uuid>) -> Result<bool, StoreError> {
+    let row = tx
+        .row(
+            "SELECT EXISTS (SELECT FROM source_record
+                            WHERE tenant_id = $1 AND id = ANY($2) AND connection_id = ANY($3)) AS any",
+            [tx.owner(), records.into(), connections.into()],
+        )
+        .await?;
+    Ok(row.map(|row| get(&row, "any")).transpose()?.unwrap_or_default())
 }
 
 /// Where one record comes from: connection, object and the system's key.

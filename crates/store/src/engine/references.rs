@@ -75,21 +75,58 @@ pub async fn from_goldens(tx: &TenantTx, goldens: Vec<Uuid>) -> Result<Vec<Resol
     resolved(&rows)
 }
 
-/// What points to this entity.
+/// The same, only as far as `tellers` tell of it (or all), at most `per_kind` of each kind, newest first.
 ///
 /// # Errors
 /// [`StoreError::Database`].
-pub async fn to_golden(tx: &TenantTx, golden: GoldenId, limit: i64) -> Result<Vec<Resolved>, StoreError> {
+pub async fn refers_to(
+    tx: &TenantTx,
+    goldens: Vec<Uuid>,
+    tellers: Option<Vec<Uuid>>,
+    per_kind: i64,
+) -> Result<Vec<Resolved>, StoreError> {
     let rows = tx
         .rows(
-            "SELECT DISTINCT s.golden_id AS from_id, r.field, t.golden_id AS to_id, s.object
-             FROM source_record t
-             JOIN reference r ON r.tenant_id = t.tenant_id AND r.connection_id = t.connection_id
-                  AND r.object = t.object AND r.external_id = t.external_id
-             JOIN source_record s ON s.tenant_id = r.tenant_id AND s.id = r.record_id AND s.state = 1
-             WHERE t.tenant_id = $1 AND t.golden_id = $2 AND s.golden_id IS NOT NULL
-             ORDER BY 4, 1 LIMIT $3",
-            [tx.owner(), golden.0.into(), limit.into()],
+            "SELECT from_id, field, to_id, object FROM (
+                 SELECT found.*, row_number() OVER (PARTITION BY from_id, object ORDER BY to_id DESC) AS nth FROM (
+                     SELECT DISTINCT s.golden_id AS from_id, r.field, t.golden_id AS to_id, r.object
+                     FROM source_record s
+                     JOIN reference r ON r.tenant_id = s.tenant_id AND r.record_id = s.id
+                     JOIN source_record t ON t.tenant_id = r.tenant_id AND t.connection_id = r.connection_id
+                          AND t.object = r.object AND t.external_id = r.external_id AND t.golden_id IS NOT NULL
+                     WHERE s.tenant_id = $1 AND s.golden_id = ANY($2) AND s.state = 1
+                       AND ($3::uuid[] IS NULL OR s.connection_id = ANY($3))) found) ranked
+             WHERE nth <= $4 ORDER BY from_id, object, nth",
+            [tx.owner(), goldens.into(), tellers.into(), per_kind.into()],
+        )
+        .await?;
+    resolved(&rows)
+}
+
+/// What points to these entities, as far as `tellers` tell of it (or all), at most `per_kind` of each kind, newest
+/// first. `object` is the kind of what points.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn referred_by(
+    tx: &TenantTx,
+    goldens: Vec<Uuid>,
+    tellers: Option<Vec<Uuid>>,
+    per_kind: i64,
+) -> Result<Vec<Resolved>, StoreError> {
+    let rows = tx
+        .rows(
+            "SELECT from_id, field, to_id, object FROM (
+                 SELECT found.*, row_number() OVER (PARTITION BY to_id, object ORDER BY from_id DESC) AS nth FROM (
+                     SELECT DISTINCT s.golden_id AS from_id, r.field, t.golden_id AS to_id, s.object
+                     FROM source_record t
+                     JOIN reference r ON r.tenant_id = t.tenant_id AND r.connection_id = t.connection_id
+                          AND r.object = t.object AND r.external_id = t.external_id
+                     JOIN source_record s ON s.tenant_id = r.tenant_id AND s.id = r.record_id AND s.state = 1
+                     WHERE t.tenant_id = $1 AND t.golden_id = ANY($2) AND s.golden_id IS NOT NULL
+                       AND ($3::uuid[] IS NULL OR s.connection_id = ANY($3))) found) ranked
+             WHERE nth <= $4 ORDER BY to_id, object, nth",
+            [tx.owner(), goldens.into(), tellers.into(), per_kind.into()],
         )
         .await?;
     resolved(&rows)
