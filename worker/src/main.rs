@@ -37,6 +37,9 @@ struct Options {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
+    // Kept until the end: named places where FAILPOINTS ends this process.
+    #[cfg(feature = "failpoints")]
+    let _failpoints = fail::FailScenario::setup();
     let options = Options::parse();
     let _traces = telemetry::start_logs()?;
     let vitals = Arc::new(Vitals::default());
@@ -56,6 +59,7 @@ async fn main() -> anyhow::Result<()> {
     probes::answer(Probes { vitals, figures, token: options.metrics_token }, options.bind)?;
     let stop = CancellationToken::new();
     tokio::spawn(stop_at_signal(stop.clone()));
+    tokio::spawn(app.watch_over(stop.clone()));
     tracing::info!(worker = name, probes = %options.bind, "working");
     worker.run(stop).await.context("REDIS_URL is no address of a Redis")?;
     tracing::info!(worker = name, "stopped");

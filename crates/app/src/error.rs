@@ -91,7 +91,9 @@ impl From<EngineError> for AppError {
             EngineError::NotPermitted(error) => Self::NotPermitted(error),
             EngineError::NotFound(what) => Self::NotFound(what),
             EngineError::NotNow(said) => Self::Conflict { code: "not_now", said },
-            EngineError::CutOff(error) => Self::broken("a piece of work", error),
+            error @ (EngineError::CutOff(_) | EngineError::TooManyTroubles(_)) => {
+                Self::broken("a piece of work", error)
+            }
         }
     }
 }

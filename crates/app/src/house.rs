@@ -12,6 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Between two looks for mails.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Between two looks for work that stands still.
+const WATCH_EVERY: Duration = Duration::from_secs(15);
 /// Between two times of tidying.
 const TIDY_EVERY: Duration = Duration::from_secs(60 * 60);
 /// What has ended is kept so long.
@@ -34,6 +36,20 @@ impl App {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+        }
+    }
+
+    /// Looks for work that stands still until `stop`: to be spawned once by each worker.
+    pub async fn watch_over(self, stop: CancellationToken) {
+        let engine = self.engine();
+        while !stop.is_cancelled() {
+            if let Err(error) = engine.watch().await {
+                tracing::warn!(error = chain(&error), "work that stands still could not be looked for");
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(WATCH_EVERY) => {}
             }
         }
     }

@@ -44,7 +44,8 @@ impl OnTick for StartRun {
                 | EngineError::NotPermitted(_)
                 | EngineError::NotFound(_)
                 | EngineError::NotNow(_)
-                | EngineError::CutOff(_)),
+                | EngineError::CutOff(_)
+                | EngineError::TooManyTroubles(_)),
             ) => {
                 // This tick is over; the next one asks again.
                 tracing::warn!(tenant = %tick.tenant, connection = %tick.connection, %error, "a tick started no run");

@@ -52,6 +52,16 @@ impl Lease {
         store::jobs::hold(tx, self.claim(), RUN_LEASE, Holding::Progress).await
     }
 
+    /// Commits a transaction that was held or advanced under this lease. The lease counts from here on: one that ran out
+    /// while a long transaction kept its row locked would be taken for a dead worker's the moment it ends.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`] where the job is no longer ours; then nothing was done.
+    pub async fn commit(&self, tx: TenantTx) -> Result<(), StoreError> {
+        self.hold(&tx).await?;
+        tx.commit().await
+    }
+
     /// Whether the job is known to be somebody else's by now. Ask before a call to the outside.
     #[must_use]
     pub fn is_lost(&self) -> bool {

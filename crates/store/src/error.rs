@@ -1,5 +1,7 @@
 //! What can go wrong in the store, named for the reader's next step.
 
+use sea_orm::{DbErr, RuntimeErr};
+
 /// A failed read or write.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -47,5 +49,19 @@ impl StoreError {
             Self::Conflict => true,
             Self::Seal { .. } | Self::Document { .. } | Self::MasterKey(_) | Self::LeaseLost => false,
         }
+    }
+
+    /// The SQLSTATE, where Postgres refused a value for what it is (a NUL in a text, a number out of range, a key too
+    /// long for its index): the same statement fails again with this value and succeeds without it.
+    #[must_use]
+    pub fn refused_value(&self) -> Option<String> {
+        let Self::Database(DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) =
+            self
+        else {
+            return None;
+        };
+        let state = error.as_database_error()?.code()?;
+        // 22: data exceptions. 54000: an index row too large.
+        (state.starts_with("22") || state == "54000").then(|| state.into_owned())
     }
 }

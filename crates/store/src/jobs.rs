@@ -171,7 +171,7 @@ pub enum Holding {
 }
 
 /// Makes this transaction's changes count only if this claim still holds the job: locks its row until the end of the
-/// transaction and extends the lease.
+/// transaction and extends the lease from this moment, not from the transaction's start.
 ///
 /// # Errors
 /// [`StoreError::LeaseLost`] where somebody else has it or may have it soon; then roll back.
@@ -182,7 +182,7 @@ pub async fn hold(tx: &TenantTx, claim: Claim, lease: Duration, holding: Holding
     };
     let held = tx
         .row(
-            "UPDATE job SET lease_until = greatest(lease_until, now() + $4 * interval '1 millisecond'),
+            "UPDATE job SET lease_until = greatest(lease_until, clock_timestamp() + $4 * interval '1 millisecond'),
                  crashes = CASE WHEN $6 THEN 0 ELSE crashes END
              WHERE tenant_id = $1 AND id = $2 AND fence = $3 AND state = 2
              RETURNING set_config('idle_in_transaction_session_timeout', $5, true)",
@@ -197,6 +197,47 @@ pub async fn hold(tx: &TenantTx, claim: Claim, lease: Duration, holding: Holding
         )
         .await?;
     held.map(|_| ()).ok_or(StoreError::LeaseLost)
+}
+
+/// Which of these jobs, by their keys, are open: due, pushed or running (`false`), or quarantined (`true`).
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn open_among(tx: &TenantTx, dedupe_keys: Vec<String>) -> Result<Vec<(String, bool)>, StoreError> {
+    let rows = tx
+        .rows(
+            "SELECT dedupe_key, state = 5 AS quarantined FROM job
+             WHERE tenant_id = $1 AND dedupe_key = ANY($2) AND state IN (0, 1, 2, 5)",
+            [tx.owner(), dedupe_keys.into()],
+        )
+        .await?;
+    rows.iter().map(|row| Ok((get(row, "dedupe_key")?, get(row, "quarantined")?))).collect()
+}
+
+/// Lets a quarantined job run again, by its key; false where there is none.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn release_by_key(tx: &TenantTx, dedupe_key: &str) -> Result<bool, StoreError> {
+    let row = tx
+        .row(
+            "SELECT id FROM job WHERE tenant_id = $1 AND dedupe_key = $2 AND state = 5",
+            [tx.owner(), dedupe_key.into()],
+        )
+        .await?;
+    match row {
+        Some(row) => release(tx, JobId(get(&row, "id")?)).await,
+        None => Ok(false),
+    }
+}
+
+/// Takes the right to look for lost work for this transaction; false where another process is at it.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn take_watch_turn(tx: &PlatformTx) -> Result<bool, StoreError> {
+    let row = tx.row("SELECT pg_try_advisory_xact_lock(7526483) AS mine", []).await?;
+    Ok(row.map(|row| get::<bool>(&row, "mine")).transpose()?.unwrap_or_default())
 }
 
 /// Lets a quarantined or dead job run again; false where there is none.

@@ -2,7 +2,8 @@
 
 use crate::error::StoreError;
 use crate::sql::get;
-use crate::tx::TenantTx;
+use crate::tx::{PlatformTx, TenantTx};
+use domain::TenantId;
 
 /// The group's name.
 ///
@@ -20,4 +21,13 @@ pub async fn name(tx: &TenantTx) -> Result<String, StoreError> {
 pub async fn rename(tx: &TenantTx, name: &str) -> Result<(), StoreError> {
     tx.run("UPDATE tenant SET name = $2 WHERE id = $1", [tx.owner(), name.into()]).await?;
     Ok(())
+}
+
+/// All tenants.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn all(tx: &PlatformTx) -> Result<Vec<TenantId>, StoreError> {
+    let rows = tx.rows("SELECT id FROM tenant ORDER BY id", []).await?;
+    rows.iter().map(|row| Ok(TenantId(get(row, "id")?))).collect()
 }

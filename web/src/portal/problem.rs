@@ -64,7 +64,9 @@ impl From<EngineError> for PageProblem {
             EngineError::NotFound(_) => Self::Missing,
             EngineError::NotNow(said) => Self::NotNow(said),
             EngineError::Connector(error) => Self::NotNow(error.to_string()),
-            EngineError::Store(_) | EngineError::CutOff(_) => Self::Failed(Box::new(error)),
+            EngineError::Store(_) | EngineError::CutOff(_) | EngineError::TooManyTroubles(_) => {
+                Self::Failed(Box::new(error))
+            }
         }
     }
 }

@@ -24,4 +24,7 @@ pub enum EngineError {
     /// A thread of ours was lost.
     #[error("a piece of work was cut off")]
     CutOff(#[from] tokio::task::JoinError),
+    /// One defect of ours, or of the database, and not single records.
+    #[error("more than {0} records of one page could not be taken in; it is not them that are at fault")]
+    TooManyTroubles(usize),
 }

@@ -4,7 +4,7 @@
 //! Entities are planned as they change. A connection that becomes active, or an object that is written from now on,
 //! missed those changes; this job goes over all entities once, in pieces, and can be repeated at any time.
 
-use super::ingest::{deliver_job, publish_job};
+use super::agree::{deliver_job, publish_job};
 use super::plan::{Entity, Planned, by_entity, plan_for};
 use super::{Engine, EngineError};
 use chrono::TimeDelta;
@@ -132,7 +132,9 @@ impl Engine {
         if !planned.deliver.is_empty() {
             enqueue(&tx, &deliver_job(plan.id, Lane::Backfill)).await?;
         }
-        tx.commit().await?;
+        failpoint!("engine::plan_existing::before_commit");
+        lease.commit(tx).await?;
+        failpoint!("engine::plan_existing::after_commit");
         tracing::debug!(tenant = %lease.tenant, connection = %plan.id, %object, targets = planned.targets.len(), "a piece of what exists was planned");
         Ok(piece.last.is_some())
     }

@@ -1,6 +1,7 @@
 //! Replay: of one failure, or of all that share a cause.
 
-use super::ingest::{deliver_job, publish_job};
+use super::agree::{deliver_job, publish_job};
+use super::syncs::pull_key;
 use super::{Engine, EngineError};
 use domain::permission::Permission;
 use domain::{ConnectionId, FailureId, InboxId, Lane, ObjectKind, RooftopId, SourceRecordId};
@@ -104,9 +105,15 @@ impl Engine {
                 }
                 enqueue(tx, &inbox_job(connection)).await?;
             }
+            // What a worker could not survive: a person lets it try again.
+            "job" => {
+                store::jobs::release_by_key(tx, rest).await?;
+                failures::resolve(tx, connection, vec![failure.subject.clone()], now).await?;
+            }
             // A pull or a row of a file: read it again from the system.
             _ => {
                 if let Some(object) = failure.object {
+                    store::jobs::release_by_key(tx, &pull_key(connection, object)).await?;
                     let (run, _) = runs::request(tx, connection, object, "changes", "replay", now).await?;
                     enqueue(tx, &super::syncs::pull_job(connection, object, run, Lane::Lead)).await?;
                 }

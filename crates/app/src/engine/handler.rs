@@ -87,7 +87,7 @@ fn outcome_of(lease: &Lease, kind: JobKind, error: &EngineError) -> JobOutcome {
     match error {
         // Somebody else does it now.
         EngineError::Store(StoreError::LeaseLost) => JobOutcome::Done,
-        EngineError::Store(_) | EngineError::CutOff(_) => {
+        EngineError::Store(_) | EngineError::CutOff(_) | EngineError::TooManyTroubles(_) => {
             tracing::error!(tenant = %lease.tenant, job = %lease.job, kind = kind.name(), error = text, "a job failed");
             JobOutcome::Retry { wait: None, error: text }
         }

@@ -62,7 +62,7 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let now = self.now();
         let tx = self.db.tenant(&lease.scope()).await?;
-        lease.hold(&tx).await?;
+        lease.advance(&tx).await?;
         let mut by_object: BTreeMap<ObjectKind, Vec<Payload>> = BTreeMap::new();
         let mut rejects = Vec::new();
         for (object, payload) in fetched {
@@ -95,13 +95,15 @@ impl Engine {
         }
         let origin = self.on_its_own(landscape, plan, Lane::Lead);
         if let (Some(object), false) = (by_object.keys().next().copied(), rejects.is_empty()) {
-            self.ingest(&tx, &origin, prepare(&domain::mapping::Mapping::new(object), Vec::new()), &rejects).await?;
+            self.take_in(&tx, &origin, prepare(&domain::mapping::Mapping::new(object), Vec::new()), &rejects).await?;
         }
         for (object, payloads) in by_object {
             let Some(mapping) = self.mapping(plan, access, object) else { continue };
-            self.ingest(&tx, &origin, prepare(&mapping, payloads), &[]).await?;
+            self.take_in(&tx, &origin, prepare(&mapping, payloads), &[]).await?;
         }
-        tx.commit().await?;
+        failpoint!("engine::inbox::before_commit");
+        lease.commit(tx).await?;
+        failpoint!("engine::inbox::after_commit");
         Ok(())
     }
 
@@ -156,19 +158,21 @@ impl Engine {
             Err(error) => return self.postpone_inbox(lease, plan, &error).await,
         };
         let tx = self.db.tenant(&lease.scope()).await?;
-        lease.hold(&tx).await?;
+        lease.advance(&tx).await?;
         let mut origin = self.on_its_own(&landscape, plan, Lane::Lead);
         origin.again = true;
         match found {
             Some(payload) => {
-                self.ingest(&tx, &origin, prepare(&mapping, vec![payload]), &[]).await?;
+                self.take_in(&tx, &origin, prepare(&mapping, vec![payload]), &[]).await?;
             }
             None => {
                 store::engine::take_turn(&tx, object).await?;
                 self.remove(&tx, &origin, object, vec![external_id.to_owned()]).await?;
             }
         }
-        tx.commit().await?;
+        failpoint!("engine::fetch_record::before_commit");
+        lease.commit(tx).await?;
+        failpoint!("engine::fetch_record::after_commit");
         Ok(JobOutcome::Done)
     }
 }

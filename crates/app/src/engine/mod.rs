@@ -3,14 +3,27 @@
 //! A page of records goes through the first six steps in one transaction, together with the cursor that follows it:
 //! after a crash either all of it happened or none. Vendors are called between transactions, never inside one.
 
+/// A named place, at a boundary of a commit, where a test ends the work: by a panic, or by a failure that passes. It is
+/// nothing unless the crate `fail` is built with its feature.
+macro_rules! failpoint {
+    ($name:literal) => {
+        fail::fail_point!($name, |_| Err(store::StoreError::Conflict.into()));
+    };
+}
+
+mod agree;
 pub mod candidates;
 mod deliver;
+mod delivery;
 mod error;
 mod existing;
 pub mod failures;
 mod handler;
 mod inbox;
 mod ingest;
+mod isolate;
+mod keep;
+mod land;
 mod merge;
 mod plan;
 mod prepare;
@@ -18,7 +31,9 @@ mod publish;
 mod pull;
 pub(crate) mod reach;
 mod reprocess;
+mod settle;
 pub mod syncs;
+pub mod watch;
 
 pub use error::EngineError;
 pub use handler::EngineHandler;

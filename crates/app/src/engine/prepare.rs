@@ -2,10 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use connectors::Payload;
-use domain::ObjectKind;
-use domain::check::{Checked, check};
+use domain::check::{Checked, Issue, Weight, check};
 use domain::mapping::Mapping;
+use domain::{ObjectKind, Record};
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 /// A payload that was read.
 #[derive(Clone, Debug)]
@@ -25,7 +28,7 @@ pub(crate) struct PreparedPage {
     pub object: ObjectKind,
     pub mapping_version: i32,
     /// Each external id once; the later payload holds.
-    pub records: Vec<Prepared>,
+    pub records: Vec<Arc<Prepared>>,
     /// Payloads that a later one of the same page replaced.
     pub replaced: i64,
     /// Names that the mapping does not know.
@@ -38,16 +41,26 @@ pub(crate) fn prepare(mapping: &Mapping, payloads: Vec<Payload>) -> PreparedPage
     let last: HashMap<String, usize> =
         payloads.iter().enumerate().map(|(place, payload)| (payload.external_id.clone(), place)).collect();
     let mut unknown = BTreeSet::new();
-    let records: Vec<Prepared> = payloads
+    let records: Vec<Arc<Prepared>> = payloads
         .into_iter()
         .enumerate()
         .filter(|(place, payload)| last.get(&payload.external_id) == Some(place))
         .map(|(_, payload)| {
-            let draft = mapping.apply(&payload.body);
-            unknown.extend(draft.unknown.iter().cloned());
-            let checked = check(&draft);
+            // A defect of ours that one record brings to light must not keep the others out.
+            let read = catch_unwind(AssertUnwindSafe(|| {
+                let draft = mapping.apply(&payload.body);
+                let checked = check(&draft);
+                (checked, draft.unknown)
+            }));
+            let checked = match read {
+                Ok((checked, names)) => {
+                    unknown.extend(names);
+                    checked
+                }
+                Err(_) => set_aside(mapping.object, Trouble::OurCode),
+            };
             let raw = payload.body.to_string().into_bytes();
-            Prepared {
+            Arc::new(Prepared {
                 external_id: payload.external_id,
                 raw_hash: blake3_of(&raw),
                 raw,
@@ -55,7 +68,7 @@ pub(crate) fn prepare(mapping: &Mapping, payloads: Vec<Payload>) -> PreparedPage
                 checked,
                 changed_at: payload.changed_at,
                 deleted: payload.deleted,
-            }
+            })
         })
         .collect();
     PreparedPage {
@@ -65,6 +78,65 @@ pub(crate) fn prepare(mapping: &Mapping, payloads: Vec<Payload>) -> PreparedPage
         records,
         unknown,
     }
+}
+
+/// Why a single record cannot be taken in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// Our code failed on it.
+    OurCode,
+    /// The database refuses a value of it, with this SQLSTATE.
+    Refused(String),
+}
+
+impl Trouble {
+    pub(crate) const fn code(&self) -> &'static str {
+        match self {
+            Self::OurCode => OUR_CODE,
+            Self::Refused(_) => REFUSED,
+        }
+    }
+
+    pub(crate) fn said(&self) -> Cow<'static, str> {
+        match self {
+            Self::OurCode => "Our own code failed on this record.".into(),
+            Self::Refused(state) => {
+                format!("A value of this record cannot be stored (the database says {state}).").into()
+            }
+        }
+    }
+
+    pub(crate) const fn fix(&self) -> &'static str {
+        match self {
+            Self::OurCode => {
+                "It is kept as it came, and we have been told. Replay it after the next update of Driveline."
+            }
+            Self::Refused(_) => {
+                "Look in its system for a value with control characters or far too long a text, and correct it there."
+            }
+        }
+    }
+}
+
+const OUR_CODE: &str = "our_code_failed";
+const REFUSED: &str = "cannot_be_stored";
+
+/// Whether a code tells of a defect of ours rather than of something to correct at the source.
+pub(crate) fn is_our_fault(code: &str) -> bool {
+    // A connector's refusals carry their kind in front.
+    code.strip_prefix("refused:").unwrap_or(code) == OUR_CODE
+}
+
+/// What stands for a record that cannot be taken in: nothing of it is believed, and it waits.
+pub(crate) fn set_aside(object: ObjectKind, trouble: Trouble) -> Checked {
+    let issue = Issue {
+        field: None,
+        code: trouble.code().into(),
+        weight: Weight::Flagged,
+        message: trouble.said(),
+        fix: trouble.fix().into(),
+    };
+    Checked { record: Record::new(object), issues: vec![issue] }
 }
 
 fn blake3_of(bytes: &[u8]) -> [u8; 32] {

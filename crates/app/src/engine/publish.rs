@@ -44,7 +44,9 @@ impl Engine {
         drop(tx);
         let Some(access) = self.access.open(&lease.scope(), connection).await? else { return Ok(JobOutcome::Done) };
 
+        failpoint!("engine::publish::before_call");
         let answer = feed.publish(&access, &rows).await;
+        failpoint!("engine::publish::after_call");
 
         let now = self.now();
         let tx = self.db.tenant(&lease.scope()).await?;
@@ -103,7 +105,9 @@ impl Engine {
                 at.map_or(JobOutcome::Done, |at| JobOutcome::Again { at })
             }
         };
-        tx.commit().await?;
+        failpoint!("engine::publish::before_commit");
+        lease.commit(tx).await?;
+        failpoint!("engine::publish::after_commit");
         Ok(outcome)
     }
 

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use std::time::Duration;
 use store::engine::failures::{self, Report};
+use store::engine::landed;
 use store::engine::landscape::{self, ConnectionPlan, Landscape};
-use store::engine::records;
 use store::engine::runs::{self, Counts, RunRow};
 
 /// One slice of a pull; then others have their turn.
@@ -68,9 +68,14 @@ impl Engine {
         let tx = self.db.tenant(&lease.scope()).await?;
         lease.hold(&tx).await?;
         let Some(row) = runs::find(&tx, run).await? else { return Ok(None) };
-        if !matches!(row.state.as_str(), "queued" | "running" | "waiting") {
-            return Ok(None);
-        }
+        let row = if matches!(row.state.as_str(), "queued" | "running" | "waiting") {
+            row
+        } else {
+            // A run that was asked for while the job of the one before was ending joined that job.
+            let Some(next) = runs::open_of(&tx, row.connection, row.object).await? else { return Ok(None) };
+            next
+        };
+        let run = row.id;
         let landscape = Landscape::load(&tx).await?;
         let Some(connection) = landscape.connection(row.connection).cloned() else { return Ok(None) };
         if !connection.is_active() {
@@ -79,7 +84,9 @@ impl Engine {
             return Ok(None);
         }
         runs::start(&tx, run, now).await?;
-        tx.commit().await?;
+        failpoint!("engine::pull_begin::before_commit");
+        lease.commit(tx).await?;
+        failpoint!("engine::pull_begin::after_commit");
         let Some(access) = self.access.open(&lease.scope(), row.connection).await? else { return Ok(None) };
         let Some(mapping) = self.mapping(&connection, &access, row.object) else { return Ok(None) };
         Ok(Some(Reading { run: row, landscape, connection, mapping, access }))
@@ -176,12 +183,14 @@ impl Engine {
             lane: if reading.run.mode == "full" { Lane::Backfill } else { Lane::Routine },
             now,
         };
-        let counts = self.ingest(&tx, &origin, prepared, &page.rejects).await?;
+        let counts = self.take_in(&tx, &origin, prepared, &page.rejects).await?;
         let cursor = serde_json::to_value(place)
             .map_err(|source| store::StoreError::Document { place: "run.cursor", source })?;
         let expected = page.expected.and_then(|many| i64::try_from(many).ok());
         runs::advance(&tx, reading.run.id, Some(&cursor), expected, counts, now).await?;
-        tx.commit().await?;
+        failpoint!("engine::page::before_commit");
+        lease.commit(tx).await?;
+        failpoint!("engine::page::after_commit");
         Ok(())
     }
 
@@ -194,26 +203,36 @@ impl Engine {
         coverage: Coverage,
         approved: bool,
     ) -> Result<JobOutcome, EngineError> {
+        let until = self.now() + SLICE;
         let (run, object) = (reading.run.id, reading.run.object);
         if coverage == Coverage::Everything {
             let tx = self.db.tenant(&lease.scope()).await?;
-            let (unseen, every) = records::count_unseen(&tx, reading.connection.id, object, run).await?;
+            let (unseen, every) = landed::count_unseen(&tx, reading.connection.id, object, run).await?;
             drop(tx);
             if unseen > 0 && !approved && must_ask(unseen, every) {
                 return self.hold_removals(lease, reading, unseen, every).await;
             }
-            while self.remove_step(lease, reading).await? {}
+            while self.remove_step(lease, reading).await? {
+                if lease.is_lost() {
+                    return Ok(JobOutcome::Done);
+                }
+                if self.now() >= until {
+                    return Ok(JobOutcome::Again { at: self.now() });
+                }
+            }
         }
         let now = self.now();
         let tx = self.db.tenant(&lease.scope()).await?;
-        lease.hold(&tx).await?;
+        lease.advance(&tx).await?;
         let full = reading.run.mode == "full";
         landscape::settle_pull(&tx, reading.connection.id, object, resume.as_ref(), full, now).await?;
         let row = runs::find(&tx, run).await?.ok_or(EngineError::NotFound("run"))?;
         let (state, message) = judge(&row, full);
         runs::end(&tx, run, state, &message, now).await?;
         failures::resolve(&tx, reading.connection.id, vec![subject(object)], now).await?;
-        tx.commit().await?;
+        failpoint!("engine::run_end::before_commit");
+        lease.commit(tx).await?;
+        failpoint!("engine::run_end::after_commit");
         tracing::info!(tenant = %lease.tenant, connection = %reading.connection.id, %run, %object, state, "a run ended");
         Ok(JobOutcome::Done)
     }
@@ -222,10 +241,10 @@ impl Engine {
     async fn remove_step(&self, lease: &Lease, reading: &Reading) -> Result<bool, EngineError> {
         let now = self.now();
         let tx = self.db.tenant(&lease.scope()).await?;
-        lease.hold(&tx).await?;
+        lease.advance(&tx).await?;
         let object = reading.run.object;
         store::engine::take_turn(&tx, object).await?;
-        let gone = records::unseen(&tx, reading.connection.id, object, reading.run.id, REMOVALS_STEP).await?;
+        let gone = landed::unseen(&tx, reading.connection.id, object, reading.run.id, REMOVALS_STEP).await?;
         if gone.is_empty() {
             return Ok(false);
         }
@@ -243,7 +262,9 @@ impl Engine {
         // The place stays: finishing goes on where it was.
         let kept = runs::find(&tx, reading.run.id).await?.and_then(|row| row.cursor);
         runs::advance(&tx, reading.run.id, kept.as_ref(), None, counts, now).await?;
-        tx.commit().await?;
+        failpoint!("engine::removals::before_commit");
+        lease.commit(tx).await?;
+        failpoint!("engine::removals::after_commit");
         Ok(true)
     }
 
@@ -263,7 +284,9 @@ impl Engine {
         let tx = self.db.tenant(&lease.scope()).await?;
         lease.hold(&tx).await?;
         runs::end(&tx, reading.run.id, "held", &message, now).await?;
-        tx.commit().await?;
+        failpoint!("engine::hold_removals::before_commit");
+        lease.commit(tx).await?;
+        failpoint!("engine::hold_removals::after_commit");
         tracing::warn!(tenant = %lease.tenant, run = %reading.run.id, unseen, every, "removals wait for a person");
         Ok(JobOutcome::Done)
     }
@@ -304,7 +327,7 @@ impl Engine {
     }
 }
 
-fn subject(object: ObjectKind) -> String {
+pub(crate) fn subject(object: ObjectKind) -> String {
     format!("pull:{object}")
 }
 

@@ -6,8 +6,9 @@ use chrono::TimeDelta;
 use connectors::Payload;
 use domain::{ConnectionId, Lane, ObjectKind};
 use queue::{JobOutcome, Lease};
+use store::engine::landed;
 use store::engine::landscape::Landscape;
-use store::engine::records::{self, RecordState};
+use store::engine::records::RecordState;
 use uuid::Uuid;
 
 /// Records read in one transaction.
@@ -36,11 +37,11 @@ impl Engine {
         // A slice that is cut starts from the beginning: reading a record twice changes nothing.
         while self.now() < until && !lease.is_lost() {
             let tx = self.db.tenant(&lease.scope()).await?;
-            lease.hold(&tx).await?;
-            let waiting = records::payloads(&tx, connection, object, only, after, PIECE).await?;
+            let waiting = landed::payloads(&tx, connection, object, only, after, PIECE).await?;
+            drop(tx);
             let Some(last) = waiting.last() else { return Ok(JobOutcome::Done) };
             after = last.id.0;
-            let payloads = waiting
+            let payloads: Vec<Payload> = waiting
                 .into_iter()
                 .filter_map(|record| {
                     Some(Payload {
@@ -51,10 +52,16 @@ impl Engine {
                     })
                 })
                 .collect();
+            let by = mapping.clone();
+            let page = tokio::task::spawn_blocking(move || prepare(&by, payloads)).await?;
+            let tx = self.db.tenant(&lease.scope()).await?;
+            lease.advance(&tx).await?;
             let mut origin = self.on_its_own(&landscape, plan, Lane::Backfill);
             origin.again = true;
-            self.ingest(&tx, &origin, prepare(&mapping, payloads), &[]).await?;
-            tx.commit().await?;
+            self.take_in(&tx, &origin, page, &[]).await?;
+            failpoint!("engine::reprocess::before_commit");
+            lease.commit(tx).await?;
+            failpoint!("engine::reprocess::after_commit");
         }
         Ok(JobOutcome::Again { at: self.now() })
     }

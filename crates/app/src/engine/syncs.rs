@@ -20,13 +20,19 @@ pub enum Mode {
     Changes,
 }
 
+/// What the jobs of one connection's object are known by: one at a time.
+#[must_use]
+pub fn pull_key(connection: ConnectionId, object: ObjectKind) -> String {
+    format!("pull {connection} {object}")
+}
+
 /// The job that goes on with a run.
 #[must_use]
 pub fn pull_job(connection: ConnectionId, object: ObjectKind, run: RunId, lane: Lane) -> NewJob {
     NewJob {
         kind: JobKind::PullObject,
         lane,
-        dedupe_key: format!("pull {connection} {object}"),
+        dedupe_key: pull_key(connection, object),
         args: json!({"run": run}),
         run_at: None,
     }
@@ -71,6 +77,8 @@ impl Engine {
         }
         let mut started = Vec::with_capacity(wanted.len());
         for object in wanted {
+            // A person may let a job try again that a worker did not survive.
+            store::jobs::release_by_key(&tx, &pull_key(connection, object)).await?;
             started.push(self.start_run(&tx, plan, object, mode, "person").await?);
         }
         let detail = json!({"mode": mode_name(mode), "runs": started});

@@ -26,6 +26,10 @@ pub struct System {
     /// Answers of writes are lost after their effect.
     pub deaf: AtomicBool,
     pub page_size: AtomicUsize,
+    /// Writes that came once more under their key, and did nothing.
+    pub repeats: AtomicUsize,
+    /// What was published last.
+    pub feed: Mutex<Vec<Json>>,
 }
 
 const QUOTA: Quota = Quota { calls: 1_000, window_ms: 1_000 };
@@ -54,6 +58,8 @@ const fn system(key: &'static str, role: SystemRole) -> System {
         down: AtomicBool::new(false),
         deaf: AtomicBool::new(false),
         page_size: AtomicUsize::new(3),
+        repeats: AtomicUsize::new(0),
+        feed: Mutex::new(Vec::new()),
     }
 }
 
@@ -68,6 +74,18 @@ impl System {
 
     pub fn take(&self, object: ObjectKind, key: &str) {
         self.records.lock().unwrap().remove(&(object, key.to_owned()));
+    }
+
+    /// As it was before the test.
+    pub fn forget(&self) {
+        self.records.lock().unwrap().clear();
+        self.effects.lock().unwrap().clear();
+        self.feed.lock().unwrap().clear();
+        for counter in [&self.creates, &self.updates, &self.repeats] {
+            counter.store(0, Ordering::SeqCst);
+        }
+        self.down.store(false, Ordering::SeqCst);
+        self.page_size.store(3, Ordering::SeqCst);
     }
 
     pub fn all(&self, object: ObjectKind) -> Vec<Json> {
@@ -95,7 +113,7 @@ impl Connector for System {
     }
 
     fn mapping(&self, _access: &Access, object: ObjectKind) -> Option<Mapping> {
-        let mut mapping = Mapping::new(object).known(&["changed"]);
+        let mut mapping = Mapping::new(object).known(&["changed", "driveline", "carried_customer"]);
         for field in Field::of(object) {
             mapping = mapping.take(field, field.name());
         }
@@ -112,6 +130,41 @@ impl Connector for System {
 
     fn push(&self, object: ObjectKind) -> Option<&dyn Push> {
         (self.about.key == "crm" && object != ObjectKind::RepairOrder).then_some(self as &dyn Push)
+    }
+
+    fn feed(&self, object: ObjectKind) -> Option<&dyn Feed> {
+        (self.about.key == "crm" && object == ObjectKind::Inventory).then_some(self as &dyn Feed)
+    }
+
+    fn intake(&self) -> Option<&dyn Intake> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Feed for System {
+    fn fields(&self, object: ObjectKind) -> &'static [Field] {
+        Push::fields(self, object)
+    }
+
+    async fn publish(&self, _access: &Access, rows: &[FeedRow]) -> Result<Published, ConnectorError> {
+        self.unavailable()?;
+        let shown = rows.iter().map(|row| json!(row.record.text(Field::STOCK_NUMBER))).collect();
+        *self.feed.lock().unwrap() = shown;
+        Ok(Published { rows: rows.len(), size_bytes: 0, left_out: Vec::new() })
+    }
+}
+
+/// Takes `{"key": …, "record": …}` as a customer.
+impl Intake for System {
+    fn size_max(&self) -> usize {
+        10_000
+    }
+
+    fn receive(&self, _access: &Access, _type: &str, body: &[u8]) -> Result<Received, ConnectorError> {
+        let body: Json = serde_json::from_slice(body).map_err(|_| ConnectorError::unreadable("no JSON"))?;
+        let record = payload(body["key"].as_str().unwrap_or_default(), &body["record"]);
+        Ok(Received { records: vec![(ObjectKind::Customer, record)], rejects: Vec::new() })
     }
 }
 
@@ -158,8 +211,13 @@ impl Push for System {
             }
             ObjectKind::Deal => &[Field::DEAL_NUMBER, Field::DEAL_STATUS],
             ObjectKind::Inventory => &[Field::STOCK_NUMBER, Field::STOCK_VIN, Field::STOCK_PRICE, Field::STOCK_STATUS],
-            ObjectKind::Vehicle | ObjectKind::RepairOrder | ObjectKind::Lead => &[],
+            ObjectKind::Lead => &[Field::LEAD_ID, Field::LEAD_STATUS],
+            ObjectKind::Vehicle | ObjectKind::RepairOrder => &[],
         }
+    }
+
+    fn carries(&self, object: ObjectKind) -> &'static [Field] {
+        if object == ObjectKind::Lead { &[Field::LEAD_CUSTOMER] } else { &[] }
     }
 
     async fn push(
@@ -169,6 +227,8 @@ impl Push for System {
         batch: &[Outgoing],
     ) -> Result<Vec<Pushed>, ConnectorError> {
         self.unavailable()?;
+        // A connector with a defect that one record brings to light.
+        assert!(batch.iter().all(|out| out.record.text(Field::FIRST_NAME) != Some("Defect")), "a defect");
         let mut done = Vec::new();
         for out in batch {
             let mut records = self.records.lock().unwrap();
@@ -186,6 +246,10 @@ impl Push for System {
                 }
                 (None, true) => Outcome::Withdrawn,
                 (None, false) if !out.may_create => Outcome::Absent,
+                (Some(key), false) if self.effects.lock().unwrap().contains_key(&out.idempotency_key) => {
+                    self.repeats.fetch_add(1, Ordering::SeqCst);
+                    Outcome::Updated { external_id: key }
+                }
                 (found, false) => {
                     let new = found.is_none();
                     let key = found.unwrap_or_else(|| format!("c{}", self.creates.load(Ordering::SeqCst) + 1));
@@ -197,6 +261,10 @@ impl Push for System {
                     body.insert("driveline".into(), json!(out.golden));
                     for (field, to) in &out.refs {
                         body.insert(field.name().to_owned(), json!(to));
+                    }
+                    for (field, carried) in &out.related {
+                        let name = format!("carried_{}", field.name());
+                        body.insert(name, json!(carried.text(Field::EMAIL)));
                     }
                     records.insert((object, key.clone()), Json::Object(body));
                     *self.effects.lock().unwrap().entry(out.idempotency_key.clone()).or_default() += 1;

@@ -11,6 +11,7 @@
 mod connections;
 mod engine;
 mod existing;
+mod failpoints;
 mod fake;
 mod idempotency;
 mod identity;
@@ -18,8 +19,10 @@ mod ingress;
 mod keys;
 mod mails;
 mod people;
+mod poison;
 mod reach;
 mod related;
 mod scene;
 mod schedules;
 mod uploads;
+mod watch;

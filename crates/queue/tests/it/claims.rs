@@ -290,3 +290,29 @@ async fn claiming_costs_no_more_with_a_million_strangers_rows_in_front() {
 async fn scanned(test: &TestDb) -> i64 {
     count(test, "SELECT coalesce(seq_scan, 0) AS count FROM pg_stat_user_tables WHERE relname = 'job'").await
 }
+
+#[tokio::test]
+async fn a_transaction_that_outlasts_its_lease_keeps_the_job_when_it_ends() {
+    let test = TestDb::fresh().await;
+    let scope = test.tenant("Bayside").await;
+    ask(&test.db, &scope, Lane::Lead, 1).await;
+    let running = claim(&test.db, Lane::Lead, 1, 1).await[0];
+    assert!(start(&test.db, running).await);
+    let short = Duration::from_millis(100);
+    owner_runs(&test, "UPDATE job SET lease_until = now() + interval '100 ms'").await;
+    let tx = test.db.tenant(&scope).await.unwrap();
+    jobs::hold(&tx, running, short, Holding::Progress).await.unwrap();
+    // Work in the database that takes longer.
+    tx.rows("SELECT pg_sleep(0.3)::text", []).await.unwrap();
+
+    let swept_meanwhile = sweep_once(&test.db).await.unwrap();
+    jobs::hold(&tx, running, Duration::from_secs(6), Holding::Effects).await.unwrap();
+    let lease =
+        tx.row("SELECT (lease_until > clock_timestamp() + interval '5.8 s')::text AS full FROM job", []).await.unwrap();
+    tx.commit().await.unwrap();
+
+    assert_eq!(swept_meanwhile, jobs::Swept::default(), "its row is locked");
+    assert_eq!(lease.unwrap().try_get::<String>("", "full").unwrap(), "true", "the lease counts from the end");
+    assert_eq!(sweep_once(&test.db).await.unwrap(), jobs::Swept::default());
+    assert_eq!(finish(&test.db, running, Ending::Done).await, 1);
+}

@@ -109,7 +109,10 @@ pub async fn report(
         let id = FailureId::new();
         let raw = match &report.raw {
             // Sealed to its subject: an open row may already exist under another id.
-            Some(raw) => Some(tx.keys().seal(Place { column: RAW, row: report.subject.as_bytes() }, raw)?.0),
+            Some(raw) => {
+                let subject = without_nul(&report.subject);
+                Some(tx.keys().seal(Place { column: RAW, row: subject.as_bytes() }, raw)?.0)
+            }
             None => None,
         };
         let next = match report.failure.next {
@@ -130,14 +133,14 @@ pub async fn report(
                 connection.0.into(),
                 report.object.map(ObjectKind::code).into(),
                 report.run.map(|run| run.0).into(),
-                report.subject.clone().into(),
+                without_nul(&report.subject).into(),
                 report.failure.code.clone().into(),
                 report.failure.doing.clone().into(),
-                report.failure.said.clone().into(),
+                without_nul(&report.failure.said).into(),
                 report.failure.fault.name().into(),
                 next.into(),
-                report.failure.fix.clone().into(),
-                report.failure.evidence.clone().into(),
+                without_nul(&report.failure.fix).into(),
+                report.failure.evidence.as_deref().map(without_nul).into(),
                 raw.into(),
                 now.into(),
                 report.next_try_at.into(),
@@ -146,6 +149,11 @@ pub async fn report(
         .await?;
     }
     Ok(())
+}
+
+/// Postgres keeps no NUL in texts, and some systems send them.
+fn without_nul(text: &str) -> String {
+    text.replace('\0', "")
 }
 
 /// Closes the open failures of these subjects: they work now.
@@ -250,6 +258,21 @@ pub async fn page(
         )
         .await?;
     rows.iter().map(read).collect()
+}
+
+/// Whether something about this subject is open.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn is_open(tx: &TenantTx, connection: ConnectionId, subject: &str) -> Result<bool, StoreError> {
+    let row = tx
+        .row(
+            "SELECT EXISTS (SELECT FROM failure
+                            WHERE tenant_id = $1 AND connection_id = $2 AND subject = $3 AND state = 'open') AS open",
+            [tx.owner(), connection.0.into(), subject.into()],
+        )
+        .await?;
+    Ok(row.map(|row| get(&row, "open")).transpose()?.unwrap_or_default())
 }
 
 /// One failure.

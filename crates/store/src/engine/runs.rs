@@ -164,6 +164,25 @@ pub async fn find(tx: &TenantTx, id: RunId) -> Result<Option<RunRow>, StoreError
     row.as_ref().map_or(Ok(None), read)
 }
 
+/// The run of this connection and object that is open.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn open_of(
+    tx: &TenantTx,
+    connection: ConnectionId,
+    object: ObjectKind,
+) -> Result<Option<RunRow>, StoreError> {
+    let row = tx
+        .row(
+            "SELECT * FROM run WHERE tenant_id = $1 AND connection_id = $2 AND object = $3
+               AND state IN ('queued', 'running', 'waiting')",
+            [tx.owner(), connection.0.into(), object.code().into()],
+        )
+        .await?;
+    row.as_ref().map_or(Ok(None), read)
+}
+
 /// Runs, newest first, before `before`, of one connection where given.
 ///
 /// # Errors
@@ -291,7 +310,7 @@ pub async fn reopen(tx: &TenantTx, id: RunId, cursor: &Json) -> Result<u64, Stor
     .await
 }
 
-/// Runs without progress since `since`: the watchdog starts them again.
+/// Open runs without progress since `since`: the watchdog looks whether anybody still works at them.
 ///
 /// # Errors
 /// [`StoreError::Database`].

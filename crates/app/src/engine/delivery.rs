@@ -1,0 +1,190 @@
+//! The next deliveries of a connection, put together from the database: the record, its key there, what it points to.
+
+use super::deliver::CALLS_AT_ONCE;
+use super::plan::agreement;
+use super::{Engine, EngineError};
+use chrono::TimeDelta;
+use connectors::{Outgoing, Push as PushTo};
+use domain::schema::FieldType;
+use domain::{Field, GoldenId, ObjectKind, Record};
+use queue::Lease;
+use std::collections::{BTreeSet, HashMap};
+use store::TenantTx;
+use store::engine::landscape::{ConnectionPlan, Push};
+use store::engine::records::{self, MemberRow};
+use store::engine::targets::{self, Missed, TargetRow, TargetState};
+use store::engine::{goldens, references};
+use uuid::Uuid;
+
+/// How long a record waits for the one it refers to.
+const REFERENCE_WAIT: TimeDelta = TimeDelta::seconds(2);
+/// After so many waits it goes without.
+const REFERENCE_WAITS_MAX: i32 = 30;
+
+/// A record on its way out.
+pub(crate) struct Delivery {
+    pub target: TargetRow,
+    pub out: Outgoing,
+    pub version: i64,
+    /// What the system is known to hold.
+    pub held: Option<Record>,
+}
+
+impl Engine {
+    /// The next batch, put together in one short transaction.
+    pub(crate) async fn due(
+        &self,
+        lease: &Lease,
+        plan: &ConnectionPlan,
+        push: &dyn PushTo,
+        object: ObjectKind,
+    ) -> Result<Vec<Delivery>, EngineError> {
+        let now = self.now();
+        let tx = self.db.tenant(&lease.scope()).await?;
+        let many = i64::try_from(push.batch_max() * CALLS_AT_ONCE).unwrap_or(100);
+        let due = targets::due(&tx, plan.id, object, now, many).await?;
+        if due.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<Uuid> = due.iter().map(|target| target.golden.0).collect();
+        let goldens: HashMap<GoldenId, goldens::GoldenRow> =
+            goldens::by_ids(&tx, ids.clone()).await?.into_iter().map(|row| (row.id, row)).collect();
+        let mut held: HashMap<GoldenId, MemberRow> = HashMap::new();
+        for member in records::members(&tx, ids.clone()).await? {
+            if member.connection == plan.id {
+                held.entry(member.golden).or_insert(member);
+            }
+        }
+        let refs = self.references(&tx, plan, object, ids).await?;
+        let carried = self.carried(&tx, push.carries(object), &refs).await?;
+        let may_create = plan.objects.get(&object).is_some_and(|sync| sync.push == Push::CreateAndUpdate);
+        let fields = push.fields(object);
+        let (mut batch, mut early) = (Vec::with_capacity(due.len()), Vec::new());
+        for target in due {
+            let Some(golden) = goldens.get(&target.golden) else { continue };
+            let pointing = refs.get(&target.golden);
+            if pointing.is_some_and(|p| p.awaited) && target.attempts < REFERENCE_WAITS_MAX {
+                early.push(Missed {
+                    golden: target.golden,
+                    state: TargetState::Due,
+                    due_at: now + REFERENCE_WAIT,
+                    error: "waits for the customer to be delivered first".to_owned(),
+                    counts: true,
+                });
+                continue;
+            }
+            let record = golden.golden.record(object).only(fields);
+            let member = held.get(&target.golden);
+            let held = member.map(|m| m.doc.record.only(fields));
+            let external_id = member.map(|m| m.external_id.clone()).or_else(|| target.external_id.clone());
+            batch.push(Delivery {
+                version: golden.version,
+                out: Outgoing {
+                    golden: target.golden,
+                    idempotency_key: key_of(target.golden, golden.version, &record, held.as_ref(), target.withdraw),
+                    external_id,
+                    record,
+                    refs: pointing.map(|p| p.keys.clone()).unwrap_or_default(),
+                    related: pointing.map(|p| carried_by(p, push.carries(object), &carried)).unwrap_or_default(),
+                    may_create: may_create && !target.withdraw,
+                    withdraw: target.withdraw,
+                },
+                held,
+                target,
+            });
+        }
+        if !early.is_empty() {
+            lease.hold(&tx).await?;
+            targets::postpone(&tx, plan.id, &early).await?;
+            failpoint!("engine::wait_for_reference::before_commit");
+            lease.commit(tx).await?;
+            failpoint!("engine::wait_for_reference::after_commit");
+            if batch.is_empty() {
+                return Box::pin(self.due(lease, plan, push, object)).await;
+            }
+        }
+        Ok(batch)
+    }
+
+    /// What the batch's records point to, by the keys of this system.
+    async fn references(
+        &self,
+        tx: &TenantTx,
+        plan: &ConnectionPlan,
+        object: ObjectKind,
+        ids: Vec<Uuid>,
+    ) -> Result<HashMap<GoldenId, Pointing>, EngineError> {
+        let mut found: HashMap<GoldenId, Pointing> = HashMap::new();
+        if !Field::of(object).any(|field| matches!(field.spec().holds, FieldType::Ref(_))) {
+            return Ok(found);
+        }
+        let resolved = references::from_goldens(tx, ids).await?;
+        let to: BTreeSet<Uuid> = resolved.iter().map(|r| r.to.0).collect();
+        let keys: HashMap<GoldenId, String> =
+            targets::keys_at(tx, plan.id, to.iter().copied().collect()).await?.into_iter().collect();
+        let waiting: BTreeSet<GoldenId> = targets::of_goldens(tx, to.into_iter().collect())
+            .await?
+            .into_iter()
+            .filter(|target| target.connection == plan.id && target.state == TargetState::Due)
+            .map(|target| target.golden)
+            .collect();
+        for reference in resolved {
+            let pointing = found.entry(reference.from).or_default();
+            pointing.to.push((reference.field, reference.to));
+            match keys.get(&reference.to) {
+                Some(key) => pointing.keys.push((reference.field, key.clone())),
+                None => pointing.awaited |= waiting.contains(&reference.to),
+            }
+        }
+        Ok(found)
+    }
+
+    /// The records that documents of this batch carry inside (a lead its customer).
+    async fn carried(
+        &self,
+        tx: &TenantTx,
+        fields: &[Field],
+        refs: &HashMap<GoldenId, Pointing>,
+    ) -> Result<HashMap<GoldenId, goldens::GoldenRow>, EngineError> {
+        let wanted: BTreeSet<Uuid> = refs
+            .values()
+            .flat_map(|pointing| &pointing.to)
+            .filter(|(field, _)| fields.contains(field))
+            .map(|(_, to)| to.0)
+            .collect();
+        if wanted.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let rows = goldens::by_ids(tx, wanted.into_iter().collect()).await?;
+        Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+    }
+}
+
+/// The same for every try of one write, and another one as soon as the system is known to hold something else: what its
+/// people changed back after us is written again.
+fn key_of(golden: GoldenId, version: i64, wanted: &Record, held: Option<&Record>, withdraw: bool) -> String {
+    format!("{golden}-{version}-{}", hex::encode(agreement(wanted, held, withdraw)))
+}
+
+#[derive(Default)]
+struct Pointing {
+    keys: Vec<(Field, String)>,
+    to: Vec<(Field, GoldenId)>,
+    awaited: bool,
+}
+
+fn carried_by(
+    pointing: &Pointing,
+    fields: &[Field],
+    carried: &HashMap<GoldenId, goldens::GoldenRow>,
+) -> Vec<(Field, domain::Record)> {
+    pointing
+        .to
+        .iter()
+        .filter(|(field, _)| fields.contains(field))
+        .filter_map(|(field, to)| {
+            let FieldType::Ref(object) = field.spec().holds else { return None };
+            Some((*field, carried.get(to)?.golden.record(object)))
+        })
+        .collect()
+}

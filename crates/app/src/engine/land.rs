@@ -1,0 +1,283 @@
+//! Steps 1 and 4 for one page: what is new is told from what is known, identified, and written down.
+
+use super::ingest::Origin;
+use super::keep::Kept;
+use super::prepare::{Prepared, PreparedPage, is_our_fault};
+use chrono::{DateTime, Utc};
+use domain::schema::FieldType;
+use domain::{Failure, Fault, Field, GoldenId, NextStep, ObjectKind, RunId, SourceRecordId};
+use matching::{Assignment, Hierarchy, Known, Matcher, Probe, assign};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use store::engine::candidates::Question;
+use store::engine::failures::{self, Report};
+use store::engine::landscape::ConnectionPlan;
+use store::engine::lookup;
+use store::engine::records::{self, Before, MemberRow, RecordState, SourceDoc, Write};
+use store::engine::references::{self, Reference};
+use store::engine::runs::Counts;
+use store::{StoreError, TenantTx};
+use uuid::Uuid;
+
+/// The matcher of this version.
+pub(crate) static MATCHER: Hierarchy = Hierarchy;
+
+/// What a record of the page came to be, before it is written.
+pub(crate) struct Fresh {
+    pub prepared: Arc<Prepared>,
+    pub id: SourceRecordId,
+    pub before: Option<Before>,
+    before_doc: Option<SourceDoc>,
+    /// Hash and whether it blocks.
+    pub keys: Vec<(i64, bool)>,
+}
+
+impl Fresh {
+    pub(crate) fn is_flagged(&self) -> bool {
+        self.prepared.checked.is_flagged()
+    }
+}
+
+/// Step 1: what is the same as before ends here; returns what is new or changed, and what is gone.
+pub(crate) async fn sort_out(
+    tx: &TenantTx,
+    origin: &Origin<'_>,
+    page: PreparedPage,
+    seen_in: Option<RunId>,
+    counts: &mut Counts,
+) -> Result<(Vec<Fresh>, Vec<String>), StoreError> {
+    let external_ids: Vec<String> = page.records.iter().map(|r| r.external_id.clone()).collect();
+    let before = records::before(tx, origin.connection.id, page.object, external_ids).await?;
+    let mut before: HashMap<String, Before> = before.into_iter().map(|b| (b.external_id.clone(), b)).collect();
+    let (mut fresh, mut gone, mut seen, mut reworded) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for prepared in page.records {
+        let known = before.remove(&prepared.external_id);
+        if prepared.deleted {
+            gone.push(prepared.external_id.clone());
+            continue;
+        }
+        if let Some(known) = &known {
+            let settled = matches!(known.state, RecordState::Identified | RecordState::Flagged);
+            let same_reading = settled && !origin.again && known.mapping_version == page.mapping_version;
+            if same_reading && known.raw_hash == prepared.raw_hash {
+                counts.unchanged += 1;
+                seen.push(known.id.0);
+                continue;
+            }
+            if same_reading && known.content_hash == prepared.content_hash && !prepared.checked.is_flagged() {
+                counts.unchanged += 1;
+                reworded.push((known.id, prepared.raw.clone(), prepared.raw_hash));
+                continue;
+            }
+        }
+        let before_doc = match &known {
+            Some(known) => known.doc(tx)?,
+            None => None,
+        };
+        fresh.push(Fresh {
+            id: known.as_ref().map_or_else(SourceRecordId::new, |known| known.id),
+            prepared,
+            before: known,
+            before_doc,
+            keys: Vec::new(),
+        });
+    }
+    if let Some(run) = seen_in {
+        records::mark_seen(tx, seen, run).await?;
+    }
+    records::refresh_payloads(tx, seen_in, &reworded).await?;
+    Ok((fresh, gone))
+}
+
+pub(crate) fn keys_of(tx: &TenantTx, connection: &ConnectionPlan, record: &Fresh) -> Vec<(i64, bool)> {
+    if record.is_flagged() {
+        return Vec::new();
+    }
+    MATCHER
+        .keys(&record.prepared.checked.record, connection.rooftop)
+        .iter()
+        .map(|key| (tx.keys().index64(key.purpose, &key.value), key.blocks))
+        .collect()
+}
+
+/// Step 4: who is who.
+pub(crate) async fn identify(
+    tx: &TenantTx,
+    fresh: &[Fresh],
+) -> Result<(HashMap<SourceRecordId, Assignment>, Vec<Question>), StoreError> {
+    let usable: Vec<&Fresh> = fresh.iter().filter(|record| !record.is_flagged()).collect();
+    let keys: BTreeSet<i64> =
+        usable.iter().flat_map(|r| r.keys.iter().filter(|(_, blocks)| *blocks).map(|(key, _)| *key)).collect();
+    let holders = lookup::holders(tx, keys.into_iter().collect(), MATCHER.shared_max()).await?;
+    let candidates: BTreeSet<Uuid> = holders
+        .values()
+        .filter(|ids| ids.len() <= MATCHER.shared_max())
+        .flat_map(|ids| ids.iter().map(|id| id.0))
+        .collect();
+    let known: Vec<Known> = records::by_ids(tx, candidates.iter().copied().collect())
+        .await?
+        .into_iter()
+        .map(|row| Known { id: row.id, golden: row.golden, record: row.doc.record })
+        .collect();
+    let never = if candidates.is_empty() {
+        HashSet::new()
+    } else {
+        lookup::told_apart(tx, usable.iter().map(|r| r.id.0).collect()).await?
+    };
+    let probes: Vec<Probe<'_>> = usable
+        .iter()
+        .map(|record| Probe {
+            id: record.id,
+            record: &record.prepared.checked.record,
+            keys: record.keys.iter().filter(|(_, blocks)| *blocks).map(|(key, _)| *key).collect(),
+            golden: record
+                .before
+                .as_ref()
+                // A record that comes back belongs where it belonged.
+                .filter(|before| matches!(before.state, RecordState::Identified | RecordState::Gone))
+                .and_then(|before| before.golden),
+        })
+        .collect();
+    let assigned = assign(&MATCHER, &probes, &known, &holders, &never, GoldenId::new);
+    let questions = assigned
+        .reviews
+        .iter()
+        .map(|r| Question { left: r.left, right: r.right, score: r.score, reason: r.reason })
+        .collect();
+    let by_record = probes.iter().map(|probe| probe.id).zip(assigned.assignments).collect();
+    Ok((by_record, questions))
+}
+
+/// Puts every record of the page into exactly one of the counts.
+pub(crate) fn tally(
+    fresh: &[Fresh],
+    assignments: &HashMap<SourceRecordId, Assignment>,
+    questions: &[Question],
+    counts: &mut Counts,
+) {
+    let asked: HashSet<GoldenId> = questions.iter().flat_map(|q| [q.left, q.right]).collect();
+    for record in fresh {
+        match assignments.get(&record.id) {
+            None => counts.flagged += 1,
+            Some(Assignment::Stays(_)) => counts.updated += 1,
+            Some(found) if asked.contains(&found.golden()) => counts.to_review += 1,
+            Some(Assignment::Joins { .. }) => counts.matched += 1,
+            Some(Assignment::Starts(_)) => counts.added += 1,
+        }
+    }
+}
+
+pub(crate) async fn write_records(
+    tx: &TenantTx,
+    origin: &Origin<'_>,
+    object: ObjectKind,
+    fresh: &[Fresh],
+    assignments: &HashMap<SourceRecordId, Assignment>,
+    seen_in: Option<RunId>,
+) -> Result<(), StoreError> {
+    let mut kept = Kept::default();
+    let mut pointing = Vec::new();
+    for record in fresh {
+        let keys: Vec<i64> = record.keys.iter().map(|(key, _)| *key).collect();
+        let old: &[i64] = record.before.as_ref().map_or(&[], |before| before.lookup_keys.as_slice());
+        let checked = &record.prepared.checked;
+        for (field, value) in checked.record.fields() {
+            if let (FieldType::Ref(to), Some(key)) = (field.spec().holds, value.as_text()) {
+                pointing.push(Reference { record: record.id, field, object: to, external_id: key.to_owned() });
+            }
+        }
+        let write = Write {
+            id: record.id,
+            external_id: record.prepared.external_id.clone(),
+            raw: record.prepared.raw.clone(),
+            raw_hash: record.prepared.raw_hash,
+            doc: Some(SourceDoc {
+                record: checked.record.clone(),
+                issues: checked.issues.clone(),
+                since: since(record, origin.now),
+                echo: false,
+            }),
+            content_hash: record.prepared.content_hash,
+            golden: assignments.get(&record.id).map(Assignment::golden),
+            state: if record.is_flagged() { RecordState::Flagged } else { RecordState::Identified },
+            lookup_keys: keys,
+            changed_at: record.prepared.changed_at.unwrap_or(origin.now),
+        };
+        kept.put(write, old);
+    }
+    let version = origin.connection.objects.get(&object).map_or(0, |sync| sync.mapping_version);
+    kept.write(tx, origin.connection.id, object, version, seen_in, origin.now).await?;
+    references::write(tx, origin.connection.id, &pointing).await
+}
+
+/// The age of fields that this change did not touch: an old e-mail does not become new because a phone changed.
+fn since(record: &Fresh, now: DateTime<Utc>) -> BTreeMap<Field, DateTime<Utc>> {
+    let (Some(before), Some(doc)) = (&record.before, &record.before_doc) else { return BTreeMap::new() };
+    let changed_at = record.prepared.changed_at.unwrap_or(now);
+    record
+        .prepared
+        .checked
+        .record
+        .fields()
+        .filter(|(field, value)| doc.record.get(*field) == Some(*value))
+        .map(|(field, _)| (field, doc.since.get(&field).copied().unwrap_or(before.changed_at)))
+        .filter(|(_, age)| *age != changed_at)
+        .collect()
+}
+
+pub(crate) async fn write_failures(
+    tx: &TenantTx,
+    origin: &Origin<'_>,
+    object: ObjectKind,
+    fresh: &[Fresh],
+) -> Result<(), StoreError> {
+    let subject = |record: &Fresh| format!("record:{}", record.id);
+    let mended: Vec<String> = fresh
+        .iter()
+        .filter(|r| !r.is_flagged() && r.before.as_ref().is_some_and(|b| b.state != RecordState::Identified))
+        .map(subject)
+        .collect();
+    failures::resolve(tx, origin.connection.id, mended, origin.now).await?;
+    let reports: Vec<Report> = fresh
+        .iter()
+        .filter(|record| record.is_flagged())
+        .filter_map(|record| {
+            let issue = record.prepared.checked.issues.iter().find(|i| i.weight == domain::check::Weight::Flagged)?;
+            Some(Report {
+                object: Some(object),
+                run: origin.run,
+                subject: subject(record),
+                failure: Failure {
+                    code: issue.code.to_string(),
+                    doing: format!("Checking {}", object.plural()),
+                    said: issue.message.to_string(),
+                    fault: if is_our_fault(&issue.code) { Fault::Driveline } else { Fault::Dealer },
+                    next: NextStep::NeedsYou,
+                    fix: issue.fix.to_string(),
+                    evidence: Some(record.prepared.external_id.clone()),
+                },
+                raw: None,
+                next_try_at: None,
+            })
+        })
+        .collect();
+    failures::report(tx, origin.connection.id, &reports, origin.now).await
+}
+
+pub(crate) fn member_of(record: &Fresh, golden: GoldenId, origin: &Origin<'_>) -> MemberRow {
+    MemberRow {
+        id: record.id,
+        golden,
+        connection: origin.connection.id,
+        external_id: record.prepared.external_id.clone(),
+        changed_at: record.prepared.changed_at.unwrap_or(origin.now),
+        first_seen_at: origin.now,
+        landed_at: origin.now,
+        doc: SourceDoc {
+            record: record.prepared.checked.record.clone(),
+            issues: Vec::new(),
+            since: since(record, origin.now),
+            echo: false,
+        },
+    }
+}

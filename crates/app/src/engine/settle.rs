@@ -1,0 +1,255 @@
+//! Writing down how deliveries went: what a system answered, what it refused, what waits.
+
+use super::delivery::Delivery;
+use super::keep::Kept;
+use super::land::MATCHER;
+use super::plan::agreement;
+use super::prepare::{Prepared, Trouble, is_our_fault, prepare};
+use super::{Engine, EngineError};
+use chrono::{DateTime, TimeDelta, Utc};
+use connectors::{Access, ConnectorError, Outcome, Push as PushTo, Pushed, Retry};
+use domain::{Fault, GoldenId, NextStep, ObjectKind, SourceRecordId};
+use matching::Matcher;
+use queue::JobOutcome;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use store::TenantTx;
+use store::engine::failures::{self, Report};
+use store::engine::landscape::{ConnectionPlan, Landscape};
+use store::engine::records::{self, RecordState, SourceDoc, Write};
+use store::engine::targets::{self, Delivered, Missed, TargetState};
+use store::engine::{candidates, take_turn};
+
+/// Tries of one record before a person is asked.
+const TRIES_MAX: i32 = 10;
+
+impl Engine {
+    /// Writes down every answer of a batch.
+    #[expect(clippy::too_many_arguments, reason = "one batch with all it needs")]
+    pub(crate) async fn settle(
+        &self,
+        tx: &TenantTx,
+        landscape: &Landscape,
+        plan: &ConnectionPlan,
+        access: &Access,
+        push: &dyn PushTo,
+        object: ObjectKind,
+        by_id: &HashMap<GoldenId, &Delivery>,
+        done: Vec<Pushed>,
+    ) -> Result<Notes, EngineError> {
+        let now = self.now();
+        let fields = push.fields(object);
+        let mut notes = Notes::default();
+        let (mut delivered, mut reports, mut mended, mut echoes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for pushed in done {
+            let Some(delivery) = by_id.get(&pushed.golden) else { continue };
+            let key = match pushed.outcome {
+                Outcome::Created { external_id } | Outcome::Updated { external_id } => Some(external_id),
+                Outcome::Withdrawn | Outcome::Absent => None,
+                Outcome::Failed(error) => {
+                    let next = missed(delivery, &error, now);
+                    if error.retry() == Retry::Never || delivery.target.attempts + 1 >= TRIES_MAX {
+                        reports.push(report(object, plan, delivery, &error, &next));
+                    }
+                    notes.missed.push(next);
+                    continue;
+                }
+            };
+            let echo = pushed.echo.and_then(|payload| {
+                let mapping = self.mapping(plan, access, object)?;
+                prepare(&mapping, vec![payload]).records.pop()
+            });
+            let held = echo.as_ref().map(|echo| echo.checked.record.only(fields)).or_else(|| delivery.held.clone());
+            delivered.push(Delivered {
+                golden: pushed.golden,
+                version: delivery.version,
+                hash: agreement(&delivery.out.record, held.as_ref(), delivery.out.withdraw),
+                external_id: key,
+            });
+            mended.push(format!("golden:{}", pushed.golden));
+            if let Some(echo) = echo {
+                echoes.push((pushed.golden, echo));
+            }
+        }
+        notes.delivered = delivered.len();
+        self.land_echoes(tx, landscape, plan, object, echoes).await?;
+        targets::settle(tx, plan.id, &delivered, now).await?;
+        failures::resolve(tx, plan.id, mended, now).await?;
+        failures::report(tx, plan.id, &reports, now).await?;
+        if !delivered.is_empty() {
+            failures::resolve(tx, plan.id, vec![subject(object)], now).await?;
+        }
+        Ok(notes)
+    }
+
+    /// Takes what a system answered to our writes as if it had been pulled, already known to belong to its entity: so
+    /// the system's next report of it is nothing new.
+    async fn land_echoes(
+        &self,
+        tx: &TenantTx,
+        landscape: &Landscape,
+        plan: &ConnectionPlan,
+        object: ObjectKind,
+        echoes: Vec<(GoldenId, Arc<Prepared>)>,
+    ) -> Result<(), EngineError> {
+        if echoes.is_empty() {
+            return Ok(());
+        }
+        take_turn(tx, object).await?;
+        let now = self.now();
+        let ids: Vec<String> = echoes.iter().map(|(_, echo)| echo.external_id.clone()).collect();
+        let known: BTreeMap<String, records::Before> = records::before(tx, plan.id, object, ids)
+            .await?
+            .into_iter()
+            .map(|before| (before.external_id.clone(), before))
+            .collect();
+        let (mut kept, mut questions) = (Kept::default(), Vec::new());
+        for (golden, echo) in echoes {
+            let before = known.get(&echo.external_id);
+            let theirs = before.filter(|b| b.state == RecordState::Identified).and_then(|b| b.golden);
+            if let Some(other) = theirs.filter(|other| *other != golden) {
+                // The search found a record that belongs to somebody else here: two entities are probably one.
+                questions.push(candidates::Question {
+                    left: golden.min(other),
+                    right: golden.max(other),
+                    score: 0.9,
+                    reason: "Both were found to be the same record in one system",
+                });
+            }
+            let id = before.map_or_else(SourceRecordId::new, |b| b.id);
+            let rooftop = landscape.connection(plan.id).and_then(|c| c.rooftop);
+            let keys: Vec<i64> = MATCHER
+                .keys(&echo.checked.record, rooftop)
+                .iter()
+                .map(|key| tx.keys().index64(key.purpose, &key.value))
+                .collect();
+            let write = Write {
+                id,
+                external_id: echo.external_id.clone(),
+                raw: echo.raw.clone(),
+                raw_hash: echo.raw_hash,
+                doc: Some(SourceDoc {
+                    record: echo.checked.record.clone(),
+                    issues: echo.checked.issues.clone(),
+                    since: BTreeMap::new(),
+                    echo: true,
+                }),
+                content_hash: echo.content_hash,
+                golden: Some(theirs.unwrap_or(golden)),
+                state: RecordState::Identified,
+                lookup_keys: keys,
+                // An echo is as old as what it repeats: it must not make our own values the newest.
+                changed_at: before.map_or(DateTime::UNIX_EPOCH, |b| b.changed_at),
+            };
+            kept.put(write, before.map_or(&[], |b| b.lookup_keys.as_slice()));
+        }
+        let version = plan.objects.get(&object).map_or(0, |sync| sync.mapping_version);
+        kept.write(tx, plan.id, object, version, None, now).await?;
+        candidates::ask(tx, object, &questions, now).await?;
+        Ok(())
+    }
+
+    /// The system itself is in the way: what was not answered waits, and a person is told where that is needed.
+    pub(crate) async fn stop(
+        &self,
+        tx: &TenantTx,
+        plan: &ConnectionPlan,
+        object: ObjectKind,
+        error: &ConnectorError,
+        left: &[&Delivery],
+        missed_so_far: &mut Vec<Missed>,
+    ) -> Result<JobOutcome, EngineError> {
+        let now = self.now();
+        tracing::warn!(tenant = %tx.tenant(), connection = %plan.id, %object, code = error.code(), "deliveries wait");
+        let at = match error.retry() {
+            Retry::After(wait) => now + TimeDelta::from_std(wait).unwrap_or(TimeDelta::minutes(15)),
+            Retry::Soon => now + backoff(left.iter().map(|d| d.target.attempts).max().unwrap_or_default()),
+            Retry::Never => now,
+        };
+        let limited = matches!(error, ConnectorError::RateLimited { .. });
+        for delivery in left {
+            missed_so_far.push(Missed {
+                golden: delivery.target.golden,
+                // Until a person has acted, nothing of this connection can go out; it stays due.
+                state: TargetState::Due,
+                due_at: at,
+                error: error.code(),
+                counts: !limited,
+            });
+        }
+        if limited {
+            return Ok(JobOutcome::Again { at });
+        }
+        let failure = error.failure(&format!("Writing {} to {}", object.plural(), plan.name));
+        let report = Report {
+            object: Some(object),
+            run: None,
+            subject: subject(object),
+            failure: failure.clone(),
+            raw: None,
+            next_try_at: (error.retry() != Retry::Never).then_some(at),
+        };
+        failures::report(tx, plan.id, &[report], now).await?;
+        match error.retry() {
+            Retry::Never => {
+                store::engine::landscape::break_connection(tx, plan.id, &failure.said, now).await?;
+                Ok(JobOutcome::Done)
+            }
+            Retry::Soon | Retry::After(_) => Ok(JobOutcome::Again { at }),
+        }
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Notes {
+    pub delivered: usize,
+    pub missed: Vec<Missed>,
+}
+
+fn subject(object: ObjectKind) -> String {
+    format!("push:{object}")
+}
+
+fn missed(delivery: &Delivery, error: &ConnectorError, now: DateTime<Utc>) -> Missed {
+    let tries = delivery.target.attempts + 1;
+    let (state, due_at, counts) = match error.retry() {
+        Retry::Never => (TargetState::NeedsYou, now, true),
+        Retry::Soon if tries >= TRIES_MAX => (TargetState::NeedsYou, now, true),
+        Retry::Soon => (TargetState::Due, now + backoff(delivery.target.attempts), true),
+        Retry::After(wait) => {
+            (TargetState::Due, now + TimeDelta::from_std(wait).unwrap_or(TimeDelta::minutes(15)), false)
+        }
+    };
+    Missed { golden: delivery.target.golden, state, due_at, error: error.code(), counts }
+}
+
+/// 1 s, 2 s, 4 s … at most a quarter of an hour.
+fn backoff(attempts: i32) -> TimeDelta {
+    let seconds = 1_i64.checked_shl(u32::try_from(attempts.clamp(0, 12)).unwrap_or_default()).unwrap_or(900);
+    TimeDelta::seconds(seconds.min(900))
+}
+
+fn report(
+    object: ObjectKind,
+    plan: &ConnectionPlan,
+    delivery: &Delivery,
+    error: &ConnectorError,
+    next: &Missed,
+) -> Report {
+    let mut failure = error.failure(&format!("Writing {} to {}", object.plural(), plan.name));
+    if next.state == TargetState::NeedsYou {
+        failure.next = NextStep::NeedsYou;
+    }
+    if is_our_fault(&failure.code) {
+        Trouble::OurCode.code().clone_into(&mut failure.code);
+        failure.fault = Fault::Driveline;
+    }
+    Report {
+        object: Some(object),
+        run: None,
+        subject: format!("golden:{}", delivery.target.golden),
+        failure,
+        raw: None,
+        next_try_at: (next.state == TargetState::Due).then_some(next.due_at),
+    }
+}
