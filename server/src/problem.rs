@@ -179,7 +179,7 @@ impl ApiError {
                 EngineError::NotFound(_) => (StatusCode::NOT_FOUND, "not_found", said),
                 EngineError::NotNow(_) => (StatusCode::CONFLICT, "not_now", said),
                 EngineError::Connector(_) => (StatusCode::BAD_GATEWAY, "system_failed", SYSTEM_FAILED.to_owned()),
-                EngineError::Store(_) | EngineError::CutOff(_) => {
+                EngineError::Store(_) | EngineError::CutOff(_) | EngineError::TooManyTroubles(_) => {
                     (StatusCode::INTERNAL_SERVER_ERROR, "internal", INTERNAL.to_owned())
                 }
             },

@@ -20,6 +20,8 @@ use store::engine::records::{self, RecordState, SourceDoc, Write};
 use store::engine::targets::{self, Delivered, Missed, TargetState};
 use store::engine::{candidates, take_turn};
 
+/// The longest key of a system, in bytes: longer ones fit no index.
+const KEY_BYTES_MAX: usize = 2_000;
 /// Tries of one record before a person is asked.
 const TRIES_MAX: i32 = 10;
 
@@ -43,7 +45,13 @@ impl Engine {
         let (mut delivered, mut reports, mut mended, mut echoes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for pushed in done {
             let Some(delivery) = by_id.get(&pushed.golden) else { continue };
-            let key = match pushed.outcome {
+            let outcome = match pushed.outcome {
+                Outcome::Created { external_id } | Outcome::Updated { external_id } if !is_key(&external_id) => {
+                    Outcome::Failed(ConnectorError::unreadable("it answered with a key that is none"))
+                }
+                usable => usable,
+            };
+            let key = match outcome {
                 Outcome::Created { external_id } | Outcome::Updated { external_id } => Some(external_id),
                 Outcome::Withdrawn | Outcome::Absent => None,
                 Outcome::Failed(error) => {
@@ -204,6 +212,11 @@ impl Engine {
 pub(crate) struct Notes {
     pub delivered: usize,
     pub missed: Vec<Missed>,
+}
+
+/// Whether a system's key can be stored and found again; what answers with another one would hold up its whole batch.
+fn is_key(external_id: &str) -> bool {
+    external_id.len() <= KEY_BYTES_MAX && !external_id.contains('\0')
 }
 
 fn subject(object: ObjectKind) -> String {

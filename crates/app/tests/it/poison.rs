@@ -122,6 +122,30 @@ async fn a_defect_that_one_record_brings_to_light_holds_up_no_delivery_but_its_o
 }
 
 #[tokio::test]
+async fn a_key_of_the_crm_that_cannot_be_stored_holds_up_no_other_delivery() {
+    let here = Dealership::open().await;
+    CRM.down.store(true, Ordering::SeqCst);
+    for n in 0..4 {
+        DMS.put(
+            CUSTOMER,
+            &format!("{n}"),
+            json!({"first_name": "Ann", "last_name": format!("Lee{n}x"), "email": format!("a{n}@example.com")}),
+        );
+    }
+    here.sync(here.dms, CUSTOMER).await;
+    let golden = here.goldens(CUSTOMER).await.remove(0).id;
+    CRM.put(CUSTOMER, "bad\u{0}key", json!({"driveline": golden}));
+    CRM.down.store(false, Ordering::SeqCst);
+
+    here.let_time_pass().await;
+    here.work().await;
+
+    assert_eq!(CRM.creates.load(Ordering::SeqCst), 3);
+    let open = open_failures(&here).await;
+    assert_eq!((open.len(), open[0].code.as_str(), open[0].next.as_str()), (1, "unreadable", "needs_you"));
+}
+
+#[tokio::test]
 async fn a_lead_carries_its_customer_to_a_system_that_takes_both_in_one() {
     let here = Dealership::open().await;
     DMS.put(CUSTOMER, "1", json!({"first_name": "Ann", "last_name": "Lee", "email": "a@example.com"}));
