@@ -30,6 +30,11 @@ bench() {
     prove bench-queue "$@"
     return
   fi
+  if wants_dlt "$@"; then
+    need_python
+    install_wanted
+    dlt
+  fi
   prove bench "$@"
 }
 

@@ -6,6 +6,7 @@
 pub mod agreement;
 pub mod api;
 pub mod bayside;
+pub mod bench;
 pub mod processes;
 pub mod sandbox;
 pub mod standing;

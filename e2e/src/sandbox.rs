@@ -65,6 +65,14 @@ impl Sandbox {
         self.call(Method::POST, path, Some(body)).await
     }
 
+    /// Changes something by a control route.
+    ///
+    /// # Errors
+    /// Where the simulators are away or refuse.
+    pub async fn patch(&self, path: &str, body: &Json) -> anyhow::Result<String> {
+        self.call(Method::PATCH, path, Some(body)).await
+    }
+
     async fn call(&self, method: Method, path: &str, body: Option<&Json>) -> anyhow::Result<String> {
         let ask = self.http.request(method, format!("{}{path}", self.base));
         let ask = match body {

@@ -1,0 +1,141 @@
+//! A contact's phone changes in the CRM → the webhook → the DMS holds it. By the bench's own clock: from before the
+//! change is made to the first look that finds it in the DMS.
+
+use super::group::Group;
+use super::{Bench, percentile, rest, tenths};
+use crate::standing::{text, until_settled, word};
+use anyhow::{Context, bail, ensure};
+use serde_json::{Value as Json, json};
+use simulators::population::{Population, System, bayside};
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+/// Customers in the DMS.
+pub const CUSTOMERS: usize = 600;
+/// Changes that are measured, one after the other.
+const CHANGES: usize = 200;
+/// Changes before that do not count: connections are opened, statements prepared.
+const WARM_UP: usize = 5;
+/// How often the DMS is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// Between two changes; the CRM allows ten calls a second.
+const PAUSE: Duration = Duration::from_millis(60);
+/// A change that is not there after so long is lost.
+const LOST_AFTER: Duration = Duration::from_secs(30);
+const SECRET: &str = "bench webhook secret";
+/// Without any movement for so long, the first sync is stuck.
+const STILL_MAX: Duration = Duration::from_secs(120);
+
+/// A group with a DMS and a CRM that hold the same people.
+pub struct Pair {
+    /// The group.
+    pub group: Group,
+    /// Its DMS connection.
+    pub dms: String,
+    /// Who is in it.
+    pub population: Population,
+}
+
+/// Connects the two and waits until they agree.
+///
+/// # Errors
+/// Where the product refuses or gets stuck.
+pub async fn pair(bench: &Bench) -> anyhow::Result<Pair> {
+    bench.sandbox.load(CUSTOMERS).await?;
+    let population = bayside(CUSTOMERS);
+    let rooftop = population.rooftops.first().context("a population without a rooftop")?;
+    let group = bench.group("webhook").await?;
+    let id = group.add_rooftop(rooftop).await?;
+    let values = json!({
+        "enterprise_code": rooftop.enterprise_code,
+        "company_number": rooftop.company_number,
+        "user": simulators::opentrack::USER,
+        "password": simulators::opentrack::PASSWORD,
+        "base_url": bench.sandbox.vendor("opentrack"),
+    });
+    let dms = group.connect("opentrack", Some(&id), &values).await?;
+    let values = json!({
+        "base_url": bench.sandbox.vendor("hubspot"),
+        "token": simulators::hubspot::PRIVATE_TOKEN,
+        "client_secret": SECRET,
+    });
+    let crm = group.connect("hubspot", None, &values).await?;
+    group.sync(&crm, "customer", "full").await?;
+    until_settled(&group.api, STILL_MAX, |_| {}).await?;
+    for object in ["customer", "inventory"] {
+        group.sync(&dms, object, "full").await?;
+    }
+    until_settled(&group.api, STILL_MAX, |_| {}).await?;
+    let shown = group.api.get(&format!("/connections/{crm}")).await?;
+    let target = json!({"url": text(&shown, "ingress_url")?, "secret": SECRET});
+    bench.sandbox.post("/_sim/hubspot/webhooks", &target).await?;
+    Ok(Pair { group, dms, population })
+}
+
+/// Measures.
+///
+/// # Errors
+/// Where a change gets lost.
+pub async fn measure(bench: &mut Bench, pair: &Pair) -> anyhow::Result<()> {
+    let known = known_to_both(bench, &pair.population).await?;
+    ensure!(known.len() > WARM_UP, "only {} people are known to both systems", known.len());
+    let mut taken = Vec::with_capacity(CHANGES);
+    for (round, (contact, customer)) in known.iter().cycle().take(CHANGES + WARM_UP).enumerate() {
+        let seconds = one(bench, contact, customer, round).await?;
+        if round >= WARM_UP {
+            taken.push(seconds * 1_000.0);
+        }
+        rest(PAUSE).await;
+    }
+    taken.sort_by(f64::total_cmp);
+    bench.figure("webhook_p50_ms", percentile(&taken, 50).round());
+    bench.figure("webhook_p99_ms", percentile(&taken, 99).round());
+    bench.figure("webhook_max_ms", taken.last().copied().unwrap_or(f64::NAN).round());
+    bench.figure("webhook_changes", CHANGES);
+    let settled = until_settled(&pair.group.api, STILL_MAX, |_| {}).await?;
+    bench.say(&format!("{} people known to both; {}", known.len(), word(&settled, "sentence")));
+    bench.figure("webhook_spread_ms", tenths(percentile(&taken, 90) - percentile(&taken, 10)));
+    Ok(())
+}
+
+/// People whose e-mail is one contact's and one DMS customer's.
+async fn known_to_both(bench: &Bench, population: &Population) -> anyhow::Result<Vec<(String, String)>> {
+    let mut contacts: HashMap<String, Vec<String>> = HashMap::new();
+    for contact in bench.sandbox.lines("/_sim/hubspot/objects/contacts").await? {
+        if let Some(email) = contact.pointer("/properties/email").and_then(Json::as_str) {
+            contacts.entry(email.to_lowercase()).or_default().push(text(&contact, "id")?);
+        }
+    }
+    let mut customers: HashMap<String, Vec<(usize, String)>> = HashMap::new();
+    for view in population.views_of(System::Dms).filter(|view| !view.email.is_empty()) {
+        customers.entry(view.email.to_lowercase()).or_default().push((view.rooftop, view.external_id.clone()));
+    }
+    let mut both = Vec::new();
+    for (email, found) in customers {
+        if let ([(0, customer)], Some([contact])) = (found.as_slice(), contacts.get(&email).map(Vec::as_slice)) {
+            both.push((contact.clone(), customer.clone()));
+        }
+    }
+    both.sort();
+    Ok(both)
+}
+
+/// Changes one contact's cell phone; seconds until the DMS has it.
+async fn one(bench: &Bench, contact: &str, customer: &str, round: usize) -> anyhow::Result<f64> {
+    let digits = format!("2157{:06}", 200_000 + round);
+    let change = json!({"properties": {"mobilephone": format!("({}) {}-{}", &digits[..3], &digits[3..6], &digits[6..])}});
+    let (address, path) = (format!("/_sim/hubspot/objects/contacts/{contact}"), format!("/_sim/opentrack/customers/{customer}"));
+    let began = Instant::now();
+    bench.sandbox.patch(&address, &change).await?;
+    loop {
+        let shown = bench.sandbox.get(&path).await?;
+        let phone: String = word(&shown, "CellPhone").chars().filter(char::is_ascii_digit).collect();
+        if phone.ends_with(&digits) {
+            return Ok(began.elapsed().as_secs_f64());
+        }
+        if began.elapsed() > LOST_AFTER {
+            bail!("contact {contact} changed and customer {customer} did not within {} s: {shown}", LOST_AFTER.as_secs());
+        }
+        rest(LOOK_EVERY).await;
+    }
+}
