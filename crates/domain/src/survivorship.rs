@@ -53,7 +53,7 @@ pub enum Decision {
 }
 
 /// A value that lost.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Loser {
     /// Who told it.
     pub source: SourceRecordId,
@@ -62,7 +62,7 @@ pub struct Loser {
 }
 
 /// One decided field of a golden record.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Decided {
     /// The value that survived.
     pub value: Value,
@@ -71,15 +71,58 @@ pub struct Decided {
     /// Why it survived.
     pub rule: Decision,
     /// Who told something else. Those who told the same are not listed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub losers: Vec<Loser>,
 }
 
 /// A golden record: what Driveline holds to be true of one entity, with each field's origin.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+///
+/// It is stored short, because there is one for every customer: each source is named once, and its fields point to it.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Golden {
     /// The decided fields.
     pub fields: BTreeMap<Field, Decided>,
+}
+
+/// A stored field: value, place of the winner among the sources, rule, losers with their places.
+type Stored<V> = (V, usize, Decision, Vec<(usize, V)>);
+
+impl Serialize for Golden {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut sources: Vec<SourceRecordId> = Vec::new();
+        let mut place = |id: SourceRecordId| {
+            sources.iter().position(|known| *known == id).unwrap_or_else(|| {
+                sources.push(id);
+                sources.len() - 1
+            })
+        };
+        let fields: BTreeMap<Field, Stored<&Value>> = self
+            .fields
+            .iter()
+            .map(|(field, decided)| {
+                let losers = decided.losers.iter().map(|loser| (place(loser.source), &loser.value)).collect();
+                (*field, (&decided.value, place(decided.winner), decided.rule, losers))
+            })
+            .collect();
+        (sources, fields).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Golden {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (sources, stored): (Vec<SourceRecordId>, BTreeMap<Field, Stored<Value>>) =
+            Deserialize::deserialize(deserializer)?;
+        let source = |place: usize| {
+            let known = sources.get(place).copied();
+            known.ok_or_else(|| serde::de::Error::custom("a field names a source that is not listed"))
+        };
+        let mut fields = BTreeMap::new();
+        for (field, (value, winner, rule, losers)) in stored {
+            let losers: Result<Vec<Loser>, D::Error> =
+                losers.into_iter().map(|(place, value)| Ok(Loser { source: source(place)?, value })).collect();
+            fields.insert(field, Decided { value, winner: source(winner)?, rule, losers: losers? });
+        }
+        Ok(Self { fields })
+    }
 }
 
 impl Golden {
@@ -199,6 +242,18 @@ mod tests {
         dms.since.insert(Field::EMAIL, Utc.with_ymd_and_hms(2026, 11, 1, 0, 0, 0).single().unwrap_or_default());
         let members = [dms, members_touched[1].clone()];
         assert_eq!(decided(&members, &none, Field::EMAIL), Some(("new@example.com".into(), Decision::Newest, 1)));
+    }
+
+    #[test]
+    fn a_golden_record_survives_being_stored() {
+        let members = [
+            member(SystemRole::Crm, 20, customer(Field::LAST_NAME, "Leigh").with_text(Field::EMAIL, "a@example.com")),
+            member(SystemRole::Dms, 1, customer(Field::LAST_NAME, "Lee")),
+        ];
+        let golden = agree(ObjectKind::Customer, &members, &SourceRules::default());
+        let stored = serde_json::to_string(&golden).unwrap_or_default();
+        assert_eq!(serde_json::from_str::<Golden>(&stored).ok(), Some(golden), "{stored}");
+        assert!(serde_json::from_str::<Golden>(&stored.replacen(",0,", ",7,", 1)).is_err(), "{stored}");
     }
 
     #[test]

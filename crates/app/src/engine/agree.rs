@@ -50,7 +50,7 @@ impl Engine {
         let known = by_entity(targets::of_goldens(tx, older).await?);
         let none = HashMap::new();
         let mut planned = Planned::default();
-        let mut rows = Vec::with_capacity(touched.len());
+        let (mut started, mut rows) = (Vec::new(), Vec::new());
         for (id, entity) in touched {
             if entity.before.as_ref().is_some_and(|before| before.state == GoldenState::Merged) {
                 continue;
@@ -77,7 +77,8 @@ impl Engine {
                 &mut planned,
             );
             let conflicts = golden.fields.values().filter(|decided| !decided.losers.is_empty()).count();
-            rows.push(GoldenRow {
+            let to = if entity.before.is_none() { &mut started } else { &mut rows };
+            to.push(GoldenRow {
                 id,
                 object,
                 version,
@@ -94,6 +95,7 @@ impl Engine {
                 },
             });
         }
+        goldens::add(tx, &started).await?;
         goldens::write(tx, &rows).await?;
         targets::write(tx, &planned.targets).await?;
         self.follow_up(tx, origin, object, &planned).await?;

@@ -11,33 +11,20 @@ use uuid::Uuid;
 #[derive(Default)]
 pub(crate) struct Kept {
     writes: Vec<Write>,
-    gained: Keys,
-    lost: Keys,
-}
-
-/// Keys and, at the same places, the records that hold them.
-#[derive(Default)]
-struct Keys {
-    keys: Vec<i64>,
-    records: Vec<Uuid>,
-}
-
-impl Keys {
-    fn push(&mut self, key: i64, record: Uuid) {
-        self.keys.push(key);
-        self.records.push(record);
-    }
+    /// Keys of records that are new.
+    first: Vec<(i64, Uuid)>,
+    gained: Vec<(i64, Uuid)>,
+    lost: Vec<(i64, Uuid)>,
 }
 
 impl Kept {
     /// Adds a record that held the keys `old` until now.
     pub(crate) fn put(&mut self, write: Write, old: &[i64]) {
-        for key in write.lookup_keys.iter().filter(|key| !old.contains(key)) {
-            self.gained.push(*key, write.id.0);
-        }
-        for key in old.iter().filter(|key| !write.lookup_keys.contains(key)) {
-            self.lost.push(*key, write.id.0);
-        }
+        let id = write.id.0;
+        let gained = write.lookup_keys.iter().filter(|key| !old.contains(key)).map(|key| (*key, id));
+        let to = if write.is_new { &mut self.first } else { &mut self.gained };
+        to.extend(gained);
+        self.lost.extend(old.iter().filter(|key| !write.lookup_keys.contains(key)).map(|key| (*key, id)));
         self.writes.push(write);
     }
 
@@ -52,7 +39,9 @@ impl Kept {
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         records::write(tx, connection, object, mapping_version, seen_in, &self.writes, now).await?;
-        lookup::add(tx, self.gained.keys, self.gained.records).await?;
-        lookup::remove(tx, self.lost.keys, self.lost.records).await
+        lookup::add_new(tx, self.first).await?;
+        lookup::add(tx, self.gained).await?;
+        let (keys, records) = self.lost.into_iter().unzip();
+        lookup::remove(tx, keys, records).await
     }
 }

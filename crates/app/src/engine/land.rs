@@ -188,6 +188,7 @@ pub(crate) async fn write_records(
         }
         let write = Write {
             id: record.id,
+            is_new: record.before.is_none(),
             external_id: record.prepared.external_id.clone(),
             raw: record.prepared.raw.clone(),
             raw_hash: record.prepared.raw_hash,

@@ -133,6 +133,8 @@ impl Engine {
                 .collect();
             let write = Write {
                 id,
+                // Two answers may name one record.
+                is_new: false,
                 external_id: echo.external_id.clone(),
                 raw: echo.raw.clone(),
                 raw_hash: echo.raw_hash,

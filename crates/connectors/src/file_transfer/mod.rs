@@ -73,6 +73,10 @@ pub trait Source: Send + Sync {
     async fn stat(&self, name: &str) -> Result<Option<Entry>, ConnectorError>;
     /// Opens a file at a byte offset.
     async fn open(&self, name: &str, offset: u64) -> Result<Chunks, ConnectorError>;
+    /// Whether every name in it is a whole file, so that none has to be looked at twice.
+    fn holds_whole_files(&self) -> bool {
+        false
+    }
 }
 
 /// Whether a listed name may be used: one plain part of a path. A hostile server lists `../../etc/passwd`.

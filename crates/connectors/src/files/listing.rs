@@ -37,7 +37,8 @@ pub async fn look(
     let listed = source.list().await?;
     let mut found = choose(&listed, settings, object);
     let young = |entry: &Entry| entry.modified.is_none_or(|at| (now.timestamp() - at).abs() < YOUNG_S);
-    if !settings.settle.is_zero() && settings.done_marker.is_none() && found.files.iter().any(young) {
+    let may_grow = !source.holds_whole_files() && settings.done_marker.is_none();
+    if may_grow && !settings.settle.is_zero() && found.files.iter().any(young) {
         tokio::time::sleep(settings.settle).await;
         let again = source.list().await?;
         let before = found.files.len();

@@ -31,4 +31,9 @@ impl Source for Uploaded {
     async fn open(&self, name: &str, offset: u64) -> Result<Chunks, ConnectorError> {
         Ok(Chunks::pumped(self.0.open(name, offset).await?))
     }
+
+    /// An upload is listed once it is complete.
+    fn holds_whole_files(&self) -> bool {
+        true
+    }
 }

@@ -184,6 +184,32 @@ pub async fn counts(tx: &TenantTx, tellers: Option<Vec<Uuid>>) -> Result<Vec<(Ob
 /// # Errors
 /// [`StoreError::Database`], [`StoreError::Seal`].
 pub async fn write(tx: &TenantTx, goldens: &[GoldenRow]) -> Result<(), StoreError> {
+    insert(tx, goldens, &format!("{INSERT}{REPLACE}")).await
+}
+
+/// Adds golden records that were started just now.
+///
+/// # Errors
+/// [`StoreError::Database`], [`StoreError::Seal`].
+pub async fn add(tx: &TenantTx, goldens: &[GoldenRow]) -> Result<(), StoreError> {
+    insert(tx, goldens, INSERT).await
+}
+
+const INSERT: &str =
+    "INSERT INTO golden (tenant_id, id, object, version, content_hash, doc, members, conflicts, state, merged_into,
+                         created_at, updated_at)
+     SELECT $1, id, object, version, hash, doc, members, conflicts, state,
+            nullif(merged, '00000000-0000-0000-0000-000000000000'::uuid), created, updated
+     FROM unnest($2::uuid[], $3::smallint[], $4::bigint[], $5::bytea[], $6::bytea[], $7::int[], $8::int[],
+                 $9::smallint[], $10::uuid[], $11::timestamptz[], $12::timestamptz[])
+          AS t (id, object, version, hash, doc, members, conflicts, state, merged, created, updated)";
+const REPLACE: &str = "
+     ON CONFLICT (tenant_id, id) DO UPDATE SET
+         version = excluded.version, content_hash = excluded.content_hash, doc = excluded.doc,
+         members = excluded.members, conflicts = excluded.conflicts, state = excluded.state,
+         merged_into = excluded.merged_into, updated_at = excluded.updated_at";
+
+async fn insert(tx: &TenantTx, goldens: &[GoldenRow], sql: &str) -> Result<(), StoreError> {
     if goldens.is_empty() {
         return Ok(());
     }
@@ -202,17 +228,7 @@ pub async fn write(tx: &TenantTx, goldens: &[GoldenRow]) -> Result<(), StoreErro
     let created: Vec<DateTime<Utc>> = goldens.iter().map(|g| g.created_at).collect();
     let updated: Vec<DateTime<Utc>> = goldens.iter().map(|g| g.updated_at).collect();
     tx.run(
-        "INSERT INTO golden (tenant_id, id, object, version, content_hash, doc, members, conflicts, state, merged_into,
-                             created_at, updated_at)
-         SELECT $1, id, object, version, hash, doc, members, conflicts, state,
-                nullif(merged, '00000000-0000-0000-0000-000000000000'::uuid), created, updated
-         FROM unnest($2::uuid[], $3::smallint[], $4::bigint[], $5::bytea[], $6::bytea[], $7::int[], $8::int[],
-                     $9::smallint[], $10::uuid[], $11::timestamptz[], $12::timestamptz[])
-              AS t (id, object, version, hash, doc, members, conflicts, state, merged, created, updated)
-         ON CONFLICT (tenant_id, id) DO UPDATE SET
-             version = excluded.version, content_hash = excluded.content_hash, doc = excluded.doc,
-             members = excluded.members, conflicts = excluded.conflicts, state = excluded.state,
-             merged_into = excluded.merged_into, updated_at = excluded.updated_at",
+        sql,
         [
             tx.owner(),
             ids.into(),

@@ -115,21 +115,43 @@ pub async fn entities_of_keys(
     Ok(found)
 }
 
-/// Adds keys of records.
+/// Adds keys of records; one that is there stays.
 ///
 /// # Errors
 /// [`StoreError::Database`].
-pub async fn add(tx: &TenantTx, keys: Vec<i64>, records: Vec<Uuid>) -> Result<(), StoreError> {
-    if keys.is_empty() {
-        return Ok(());
-    }
-    tx.run(
+pub async fn add(tx: &TenantTx, keys: Vec<(i64, Uuid)>) -> Result<(), StoreError> {
+    insert(
+        tx,
         "INSERT INTO lookup_key (tenant_id, key, record_id)
          SELECT $1, key, record_id FROM unnest($2::bigint[], $3::uuid[]) AS t (key, record_id)
          ON CONFLICT DO NOTHING",
-        [tx.owner(), keys.into(), records.into()],
+        keys,
     )
-    .await?;
+    .await
+}
+
+/// Adds keys of records that are new themselves, so that none of their keys can be there.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn add_new(tx: &TenantTx, keys: Vec<(i64, Uuid)>) -> Result<(), StoreError> {
+    insert(
+        tx,
+        "INSERT INTO lookup_key (tenant_id, key, record_id)
+         SELECT $1, key, record_id FROM unnest($2::bigint[], $3::uuid[]) AS t (key, record_id)",
+        keys,
+    )
+    .await
+}
+
+async fn insert(tx: &TenantTx, sql: &str, mut keys: Vec<(i64, Uuid)>) -> Result<(), StoreError> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    // Hashes fall all over the index; in its own order neighbours share a page.
+    keys.sort_unstable();
+    let (keys, records): (Vec<i64>, Vec<Uuid>) = keys.into_iter().unzip();
+    tx.run(sql, [tx.owner(), keys.into(), records.into()]).await?;
     Ok(())
 }
 

@@ -105,6 +105,8 @@ impl Before {
 pub struct Write {
     /// Id, new or as before.
     pub id: SourceRecordId,
+    /// Whether no record of this key was there when this transaction looked, in its turn.
+    pub is_new: bool,
     /// The system's key.
     pub external_id: String,
     /// What the system said.
@@ -199,9 +201,38 @@ pub async fn write(
     writes: &[Write],
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
+    let (new, known): (Vec<&Write>, Vec<&Write>) = writes.iter().partition(|write| write.is_new);
+    let head = (connection, object, mapping_version, seen_in, now);
+    // Looking for a conflict before each row would cost a first load a third more.
+    write_some(tx, head, &new, INSERT).await?;
+    write_some(tx, head, &known, &format!("{INSERT}{REPLACE}")).await
+}
+
+const INSERT: &str = "INSERT INTO source_record AS s
+     (tenant_id, connection_id, object, id, external_id, raw_hash, content_hash, payload, doc, golden_id, state,
+      lookup_keys, issue_codes, mapping_version, seen_in, first_seen_at, changed_at, landed_at)
+ SELECT $1, $2, $3, id, external_id, raw_hash, content_hash, payload, nullif(doc, ''::bytea),
+        nullif(golden, '00000000-0000-0000-0000-000000000000'::uuid), state, keys::bigint[], issues::text[],
+        $4, $5, $6, changed, $6
+ FROM unnest($7::uuid[], $8::text[], $9::bytea[], $10::bytea[], $11::bytea[], $12::bytea[], $13::uuid[],
+             $14::smallint[], $15::text[], $16::text[], $17::timestamptz[])
+      AS t (id, external_id, raw_hash, content_hash, payload, doc, golden, state, keys, issues, changed)";
+const REPLACE: &str = "
+ ON CONFLICT (tenant_id, connection_id, object, external_id) DO UPDATE SET
+     raw_hash = excluded.raw_hash, content_hash = excluded.content_hash, payload = excluded.payload,
+     doc = excluded.doc, golden_id = excluded.golden_id, state = excluded.state,
+     lookup_keys = excluded.lookup_keys, issue_codes = excluded.issue_codes,
+     mapping_version = excluded.mapping_version, seen_in = coalesce(excluded.seen_in, s.seen_in),
+     changed_at = excluded.changed_at, landed_at = excluded.landed_at, version = s.version + 1";
+
+/// What all records of a write share: connection, object, version of the mapping, run, moment.
+type Head = (ConnectionId, ObjectKind, i32, Option<RunId>, DateTime<Utc>);
+
+async fn write_some(tx: &TenantTx, head: Head, writes: &[&Write], sql: &str) -> Result<(), StoreError> {
     if writes.is_empty() {
         return Ok(());
     }
+    let (connection, object, mapping_version, seen_in, now) = head;
     let many = writes.len();
     let mut ids = Vec::with_capacity(many);
     let mut external_ids = Vec::with_capacity(many);
@@ -232,21 +263,7 @@ pub async fn write(
         changed.push(write.changed_at);
     }
     tx.run(
-        "INSERT INTO source_record AS s
-             (tenant_id, connection_id, object, id, external_id, raw_hash, content_hash, payload, doc, golden_id, state,
-              lookup_keys, issue_codes, mapping_version, seen_in, first_seen_at, changed_at, landed_at)
-         SELECT $1, $2, $3, id, external_id, raw_hash, content_hash, payload, nullif(doc, ''::bytea),
-                nullif(golden, '00000000-0000-0000-0000-000000000000'::uuid), state, keys::bigint[], issues::text[],
-                $4, $5, $6, changed, $6
-         FROM unnest($7::uuid[], $8::text[], $9::bytea[], $10::bytea[], $11::bytea[], $12::bytea[], $13::uuid[],
-                     $14::smallint[], $15::text[], $16::text[], $17::timestamptz[])
-              AS t (id, external_id, raw_hash, content_hash, payload, doc, golden, state, keys, issues, changed)
-         ON CONFLICT (tenant_id, connection_id, object, external_id) DO UPDATE SET
-             raw_hash = excluded.raw_hash, content_hash = excluded.content_hash, payload = excluded.payload,
-             doc = excluded.doc, golden_id = excluded.golden_id, state = excluded.state,
-             lookup_keys = excluded.lookup_keys, issue_codes = excluded.issue_codes,
-             mapping_version = excluded.mapping_version, seen_in = coalesce(excluded.seen_in, s.seen_in),
-             changed_at = excluded.changed_at, landed_at = excluded.landed_at, version = s.version + 1",
+        sql,
         [
             tx.owner(),
             connection.0.into(),
