@@ -135,6 +135,16 @@ impl Mapping {
     /// Maps a payload. Never fails: what is not there is not there, what cannot be read is told by the check.
     #[must_use]
     pub fn apply(&self, payload: &Json) -> Draft {
+        let mut draft = self.values(payload);
+        let names = payload.as_object().into_iter().flat_map(serde_json::Map::keys);
+        draft.unknown = names.filter(|name| !self.knows(name)).cloned().collect();
+        draft
+    }
+
+    /// As [`Self::apply`], without a look at names that this does not know: of many payloads of one shape, each name
+    /// needs to be asked about once only, by [`Self::knows`].
+    #[must_use]
+    pub fn values(&self, payload: &Json) -> Draft {
         let mut values: Vec<(Field, Json)> = Vec::with_capacity(self.rules.len());
         for rule in &self.rules {
             if values.iter().any(|(field, _)| *field == rule.to) {
@@ -145,7 +155,7 @@ impl Mapping {
                 values.push((rule.to, value));
             }
         }
-        Draft { object: self.object, values, unknown: self.unknown(payload) }
+        Draft { object: self.object, values, unknown: Vec::new() }
     }
 
     fn read(&self, read: &Read, found: &Json, payload: &Json) -> Option<Json> {
@@ -192,24 +202,15 @@ impl Mapping {
         }
     }
 
-    fn unknown(&self, payload: &Json) -> Vec<String> {
-        let Some(object) = payload.as_object() else { return Vec::new() };
-        let first = |path: &str| path.split(['.', '[']).next().unwrap_or_default().to_owned();
-        object
-            .keys()
-            .filter(|name| {
-                !self.known.iter().any(|known| known == *name)
-                    && !self.rules.iter().any(|rule| {
-                        if let Read::Joined(more) = &rule.read
-                            && more.contains(name)
-                        {
-                            return true;
-                        }
-                        rule.from.starts_with(name.as_str()) && first(&rule.from) == **name || rule.from == **name
-                    })
+    /// Whether a top-level name of a payload is used here, or known and not used.
+    #[must_use]
+    pub fn knows(&self, name: &str) -> bool {
+        let first = |path: &str| path.split(['.', '[']).next().is_some_and(|first| first == name);
+        self.known.iter().any(|known| known == name)
+            || self.rules.iter().any(|rule| {
+                let joined = matches!(&rule.read, Read::Joined(more) if more.iter().any(|path| path == name));
+                joined || rule.from == name || rule.from.starts_with(name) && first(&rule.from)
             })
-            .cloned()
-            .collect()
     }
 }
 
@@ -218,6 +219,9 @@ impl Mapping {
 pub fn at<'a>(payload: &'a Json, path: &str) -> Option<&'a Json> {
     if let Some(found) = payload.get(path) {
         return Some(found);
+    }
+    if !path.contains(['.', '[']) {
+        return None;
     }
     let mut here = payload;
     for step in path.split('.') {

@@ -1,7 +1,7 @@
 //! dlt loads the same file into the same Postgres: it lands rows and merges them by their key, the first of our steps.
 
 use super::initial::SEED;
-use super::{Bench, export, hundredths};
+use super::{Bench, export, hundredths, whole};
 use crate::processes::setting;
 use crate::standing::number;
 use anyhow::{Context, ensure};
@@ -19,9 +19,9 @@ pub fn measure(bench: &mut Bench, many: usize) -> anyhow::Result<()> {
     let script = bench.folder().join("dlt_load.py");
     std::fs::write(&script, SCRIPT).with_context(|| script.display().to_string())?;
     let rows = one(bench.folder(), &script, &export, "rows", many)?;
-    bench.figure("dlt_rows_per_s", (many as f64 / rows).round());
+    bench.figure("dlt_rows_per_s", whole(many as f64 / rows));
     let arrow = one(bench.folder(), &script, &export, "arrow", many)?;
-    bench.figure("dlt_arrow_rows_per_s", (many as f64 / arrow).round());
+    bench.figure("dlt_arrow_rows_per_s", whole(many as f64 / arrow));
     Ok(())
 }
 

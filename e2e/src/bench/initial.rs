@@ -1,7 +1,7 @@
 //! The first load: from one uploaded file, from the DMS's interface, and with a CRM that is to get it all.
 
 use super::group::Group;
-use super::{Bench, export, tenths};
+use super::{Bench, export, tenths, whole};
 use crate::standing::{list, number, until_settled, word};
 use anyhow::{Context, ensure};
 use chrono::Utc;
@@ -48,7 +48,7 @@ async fn connect_files(group: &Group) -> anyhow::Result<String> {
 /// As [`from_file`].
 pub async fn csv(bench: &mut Bench, many: usize) -> anyhow::Result<()> {
     let seconds = from_file(bench, many).await?;
-    bench.figure("full_rows_per_s", (many as f64 / seconds).round());
+    bench.figure("full_rows_per_s", whole(many as f64 / seconds));
     Ok(())
 }
 
@@ -76,7 +76,7 @@ pub async fn rest(bench: &mut Bench, many: usize) -> anyhow::Result<()> {
     let ran = group.run_over(&dms, "customer", began).await?;
     let true_many = number(&truth, &["companies", &rooftop.company_number, "customer"]);
     ensure!(ran.received >= true_many, "{} of {true_many} records came in", ran.received);
-    bench.figure("rest_rows_per_s", (true_many as f64 / ran.seconds_since(began)).round());
+    bench.figure("rest_rows_per_s", whole(true_many as f64 / ran.seconds_since(began)));
     Ok(())
 }
 
@@ -99,7 +99,7 @@ pub async fn crm(bench: &mut Bench, many: usize) -> anyhow::Result<()> {
     let began = Utc::now();
     group.api.upload(&format!("/connections/{files}/uploads/customers.csv"), file).await?;
     let ran = group.run_over(&files, "customer", began).await?;
-    bench.figure("planned_rows_per_s", (many as f64 / ran.seconds_since(began)).round());
+    bench.figure("planned_rows_per_s", whole(many as f64 / ran.seconds_since(began)));
     let overview = until_settled(&group.api, STILL_MAX, |_| {}).await?;
     let seconds = (Utc::now() - began).as_seconds_f64();
     let settled: u64 = list(&overview, "deliveries")
@@ -111,6 +111,6 @@ pub async fn crm(bench: &mut Bench, many: usize) -> anyhow::Result<()> {
     let there = number(&truth, &["by_driveline_id", "customer"]);
     ensure!(settled == there, "the product says {settled} were delivered, the CRM holds {there}");
     bench.figure("delivered_s", tenths(seconds));
-    bench.figure("delivered_rows_per_s", (many as f64 / seconds).round());
+    bench.figure("delivered_rows_per_s", whole(many as f64 / seconds));
     Ok(())
 }

@@ -113,6 +113,12 @@ impl Bench {
     }
 }
 
+/// Without what is after the point.
+#[must_use]
+pub fn whole(value: f64) -> Json {
+    format!("{value:.0}").parse::<i64>().map_or(Json::Null, Json::from)
+}
+
 /// With one digit after the point.
 #[must_use]
 pub fn tenths(value: f64) -> f64 {
@@ -125,7 +131,7 @@ pub fn hundredths(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
 }
 
-/// The value below which so many of a hundred lie; of a thousand for 99.9.
+/// The value below which so many of a hundred lie.
 #[must_use]
 pub fn percentile(sorted: &[f64], percent: usize) -> f64 {
     let place = (sorted.len() * percent).div_ceil(100).saturating_sub(1);

@@ -3,10 +3,10 @@
 
 use super::webhook::Pair;
 use super::{Bench, hundredths, rest};
-use crate::standing::{list, until_settled};
+use crate::standing::list;
 use anyhow::{Context, bail, ensure};
 use chrono::{DateTime, Utc};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use simulators::population::StockStatus;
 use std::time::{Duration, Instant};
 
@@ -16,22 +16,12 @@ const VEHICLES: usize = 10;
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Not gone after so long: stuck.
 const LOST_AFTER: Duration = Duration::from_secs(60);
-/// Without any movement for so long, the feed is stuck.
-const STILL_MAX: Duration = Duration::from_secs(60);
 
 /// Measures.
 ///
 /// # Errors
 /// Where a sold vehicle stays.
 pub async fn measure(bench: &mut Bench, pair: &Pair) -> anyhow::Result<()> {
-    let values = json!({
-        "channel": "json_api",
-        "base_url": bench.sandbox.vendor("inventory_feed"),
-        "api_key": simulators::inventory_feed::API_KEY,
-    });
-    pair.group.connect("inventory_feed", None, &values).await?;
-    pair.group.sync(&pair.dms, "inventory", "full").await?;
-    until_settled(&pair.group.api, STILL_MAX, |_| {}).await?;
     let truth = bench.sandbox.truth("inventory_feed").await?;
     let shown: Vec<String> = list(&truth, "vehicles").iter().filter_map(Json::as_str).map(str::to_owned).collect();
     let stock: Vec<(String, String)> = pair

@@ -6,7 +6,7 @@ use domain::check::{Checked, Issue, Weight, check};
 use domain::mapping::Mapping;
 use domain::{ObjectKind, Record};
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -40,7 +40,8 @@ pub(crate) fn prepare(mapping: &Mapping, payloads: Vec<Payload>) -> PreparedPage
     let many = payloads.len();
     let last: HashMap<String, usize> =
         payloads.iter().enumerate().map(|(place, payload)| (payload.external_id.clone(), place)).collect();
-    let mut unknown = BTreeSet::new();
+    // A page's payloads mostly have the same names; each is asked about once.
+    let (mut met, mut unknown) = (HashSet::new(), BTreeSet::new());
     let records: Vec<Arc<Prepared>> = payloads
         .into_iter()
         .enumerate()
@@ -48,15 +49,16 @@ pub(crate) fn prepare(mapping: &Mapping, payloads: Vec<Payload>) -> PreparedPage
         .map(|(_, payload)| {
             // A defect of ours that one record brings to light must not keep the others out.
             let read = catch_unwind(AssertUnwindSafe(|| {
-                let draft = mapping.apply(&payload.body);
-                let checked = check(&draft);
-                (checked, draft.unknown)
+                for name in payload.body.as_object().into_iter().flat_map(serde_json::Map::keys) {
+                    if !met.contains(name) {
+                        met.insert(name.clone());
+                        unknown.extend((!mapping.knows(name)).then(|| name.clone()));
+                    }
+                }
+                check(&mapping.values(&payload.body))
             }));
             let checked = match read {
-                Ok((checked, names)) => {
-                    unknown.extend(names);
-                    checked
-                }
+                Ok(checked) => checked,
                 Err(_) => set_aside(mapping.object, Trouble::OurCode),
             };
             let raw = payload.body.to_string().into_bytes();
