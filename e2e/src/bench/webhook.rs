@@ -139,9 +139,10 @@ async fn known_to_both(bench: &Bench, population: &Population) -> anyhow::Result
 
 /// Changes one contact's cell phone; seconds until the DMS has it.
 async fn one(bench: &Bench, contact: &str, customer: &str, round: usize) -> anyhow::Result<f64> {
-    let digits = format!("2157{:06}", 200_000 + round);
-    let change = json!({"properties": {"mobilephone": format!("({}) {}-{}", &digits[..3], &digits[3..6], &digits[6..])}});
-    let (address, path) = (format!("/_sim/hubspot/objects/contacts/{contact}"), format!("/_sim/opentrack/customers/{customer}"));
+    let (digits, line) = (format!("215720{round:04}"), format!("(215) 720-{round:04}"));
+    let change = json!({"properties": {"mobilephone": line}});
+    let address = format!("/_sim/hubspot/objects/contacts/{contact}");
+    let path = format!("/_sim/opentrack/customers/{customer}");
     let began = Instant::now();
     bench.sandbox.patch(&address, &change).await?;
     loop {
@@ -151,7 +152,10 @@ async fn one(bench: &Bench, contact: &str, customer: &str, round: usize) -> anyh
             return Ok(began.elapsed().as_secs_f64());
         }
         if began.elapsed() > LOST_AFTER {
-            bail!("contact {contact} changed and customer {customer} did not within {} s: {shown}", LOST_AFTER.as_secs());
+            bail!(
+                "contact {contact} changed and customer {customer} did not within {} s: {shown}",
+                LOST_AFTER.as_secs()
+            );
         }
         rest(LOOK_EVERY).await;
     }
