@@ -55,22 +55,23 @@ pub async fn pair(bench: &Bench) -> anyhow::Result<Pair> {
     });
     let dms = group.connect("opentrack", Some(&id), &values).await?;
     let values = json!({
-        "base_url": bench.sandbox.vendor("hubspot"),
-        "token": simulators::hubspot::PRIVATE_TOKEN,
-        "client_secret": SECRET,
-    });
-    let crm = group.connect("hubspot", None, &values).await?;
-    let values = json!({
         "channel": "json_api",
         "base_url": bench.sandbox.vendor("inventory_feed"),
         "api_key": simulators::inventory_feed::API_KEY,
     });
     group.connect("inventory_feed", None, &values).await?;
-    group.sync(&crm, "customer", "full").await?;
-    until_settled(&group.api, STILL_MAX, |_| {}).await?;
+    // The DMS first: a contact that it does not recognise yet would be added to it a second time.
     for object in ["customer", "inventory"] {
         group.sync(&dms, object, "full").await?;
     }
+    until_settled(&group.api, STILL_MAX, |_| {}).await?;
+    let values = json!({
+        "base_url": bench.sandbox.vendor("hubspot"),
+        "token": simulators::hubspot::PRIVATE_TOKEN,
+        "client_secret": SECRET,
+    });
+    let crm = group.connect("hubspot", None, &values).await?;
+    group.sync(&crm, "customer", "full").await?;
     until_settled(&group.api, STILL_MAX, |_| {}).await?;
     let shown = group.api.get(&format!("/connections/{crm}")).await?;
     let target = json!({"url": text(&shown, "ingress_url")?, "secret": SECRET});
