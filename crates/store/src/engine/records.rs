@@ -164,9 +164,14 @@ pub async fn before(
 ) -> Result<Vec<Before>, StoreError> {
     let rows = tx
         .rows(
-            "SELECT id, external_id, raw_hash, content_hash, golden_id, state, lookup_keys, mapping_version, changed_at, doc
-             FROM source_record
-             WHERE tenant_id = $1 AND connection_id = $2 AND object = $3 AND external_id = ANY($4)",
+            // Key by key, by the LIMIT: before its first ANALYZE a growing table looks small, and a list of keys would
+            // be held against every record of the tenant.
+            "SELECT s.* FROM (SELECT DISTINCT unnest($4::text[]) AS external_id) AS w
+             CROSS JOIN LATERAL (SELECT id, external_id, raw_hash, content_hash, golden_id, state, lookup_keys,
+                                        mapping_version, changed_at, doc
+                                 FROM source_record
+                                 WHERE tenant_id = $1 AND connection_id = $2 AND object = $3
+                                   AND external_id = w.external_id LIMIT 1) AS s",
             [tx.owner(), connection.0.into(), object.code().into(), external_ids.into()],
         )
         .await?;
