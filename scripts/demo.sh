@@ -2,14 +2,13 @@
 # ./dev demo: the main job running on this machine, with sample data.
 
 demo() {
-  local once="" fresh="" arguments=()
+  local once="" arguments=()
   while [ $# -gt 0 ]; do
     case $1 in
       --once) once=1 ;;
-      --fresh) fresh=fresh ;;
       --customers) [ $# -ge 2 ] || fail "--customers wants a number."; arguments+=(--customers "$2"); shift ;;
       --customers=*) arguments+=("$1") ;;
-      *) fail "demo does not know $1." "It knows: --once, --fresh, --customers N" ;;
+      *) fail "demo does not know $1." "It knows: --once, --customers N" ;;
     esac
     shift
   done
@@ -23,12 +22,13 @@ demo() {
   local profile=${DRIVELINE_PROFILE:-release}
   build_site
   build_binaries "$profile" "${stack_binaries[@]}" driveline-demo
+  # The simulated systems remember nothing from one start to the next, so neither may what was told of them: a private
+  # database begins anew. One that the caller gave is left as it is.
+  start_stack durable driveline fresh
   if [ -n "$once" ]; then
-    start_stack durable driveline fresh
     "$bin/driveline-demo" --once "${arguments[@]}" 9>&-
     return
   fi
-  start_stack durable driveline "$fresh"
   "$bin/driveline-demo" "${arguments[@]}" 9>&- || fail "Seeding the demo group failed." "Its own words are above; the servers' are in $data/log."
   say ""
   say "Driveline is at $DRIVELINE_PUBLIC_URL  (logs in ${data#"$root"/}/log; Ctrl-C stops everything)"

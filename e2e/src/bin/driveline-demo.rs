@@ -1,6 +1,6 @@
 //! Fills a running Driveline with the demo group; with `--once`, waits for the main job and holds it against the truth.
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Parser;
 use e2e::agreement::{Agreement, Before};
 use e2e::api::Api;
@@ -37,23 +37,26 @@ async fn main() -> anyhow::Result<ExitCode> {
     let mut api = Api::new(&arguments.driveline)?;
     let sandbox = Sandbox::new(&arguments.simulators)?;
     let (mut out, owner) = (std::io::stdout(), bayside::owner());
-    // The systems are made anew with every start and always the same, so that a group that is there finds them again.
-    sandbox.load(arguments.customers).await.context("filling the simulated systems")?;
-    if api.sign_in(&owner).await.is_err() {
-        let began = Instant::now();
-        let before = Before::of(&sandbox).await?;
-        let group = Bayside::found(api, &sandbox, arguments.customers).await?;
-        let tell = |line: &str| eprintln!("  {:>5.1} s  {line}", began.elapsed().as_secs_f32());
-        let leads = group.start(&tell).await?;
-        if arguments.once {
-            until_settled(&group.api, STILL_MAX, tell).await?;
-            let agreement = Agreement::of(&group, &sandbox, &before, leads).await?;
-            let seconds = began.elapsed().as_secs_f64();
-            writeln!(out, "\n{}{seconds:.1} s\n{}", agreement.summary(), agreement.report(seconds))?;
-            return Ok(if agreement.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
-        }
-        group.set_schedules().await?;
+    if api.sign_in(&owner).await.is_ok() {
+        bail!(
+            "the database that was given holds the demo group already, from an earlier start, and the simulated systems \
+             remember nothing of it: give an empty one, or none"
+        );
     }
+    sandbox.load(arguments.customers).await.context("filling the simulated systems")?;
+    let began = Instant::now();
+    let before = Before::of(&sandbox).await?;
+    let group = Bayside::found(api, &sandbox, arguments.customers).await?;
+    let tell = |line: &str| eprintln!("  {:>5.1} s  {line}", began.elapsed().as_secs_f32());
+    let leads = group.start(&tell).await?;
+    if arguments.once {
+        until_settled(&group.api, STILL_MAX, tell).await?;
+        let agreement = Agreement::of(&group, &sandbox, &before, leads).await?;
+        let seconds = began.elapsed().as_secs_f64();
+        writeln!(out, "\n{}{seconds:.1} s\n{}", agreement.summary(), agreement.report(seconds))?;
+        return Ok(if agreement.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
+    group.set_schedules().await?;
     writeln!(out, "\nSign in as {} with the password: {}", owner.email, owner.password)?;
     Ok(ExitCode::SUCCESS)
 }

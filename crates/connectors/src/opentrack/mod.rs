@@ -48,8 +48,9 @@ static ABOUT: About = About {
         Capability {
             object: ObjectKind::Customer,
             pull: true,
-            push: PushMode::CreateAndUpdate,
-            note: "Customers cannot be deleted over OpenTrack.",
+            // A prospect becomes a customer of the DMS with a deal, not by being known elsewhere.
+            push: PushMode::UpdateOnly,
+            note: "Customers who are not in the DMS are created only where you ask for it; none can be deleted.",
         },
         Capability {
             object: ObjectKind::Vehicle,

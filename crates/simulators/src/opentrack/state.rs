@@ -215,9 +215,10 @@ impl Company {
         self.vehicles.iter().map(key).collect::<BTreeSet<_>>().len()
     }
 
-    /// Vehicles on the lot that are not sold.
+    /// Vehicles that the web may offer: there or on the way, not promised to somebody, and not held back.
     pub(super) fn for_sale(&self) -> usize {
-        self.stock.values().filter(|vehicle| vehicle.status != StockStatus::Sold).count()
+        let is_free = |status| matches!(status, StockStatus::InStock | StockStatus::InTransit);
+        self.stock.values().filter(|vehicle| vehicle.publish && is_free(vehicle.status)).count()
     }
 }
 
