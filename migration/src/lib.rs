@@ -13,6 +13,7 @@ mod m003_engine;
 mod m004_jobs;
 mod m005_mail;
 mod m006_plan_existing;
+mod m007_key_rotation;
 pub mod tenant_table;
 
 /// All migrations in order.
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m004_jobs::Migration),
             Box::new(m005_mail::Migration),
             Box::new(m006_plan_existing::Migration),
+            Box::new(m007_key_rotation::Migration),
         ]
     }
 }

@@ -15,8 +15,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::Sha256;
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -136,25 +136,55 @@ pub fn new_data_key() -> Zeroizing<[u8; 32]> {
     key
 }
 
+/// A version of an owner's sealing key, unwrapped.
+pub struct SealKey {
+    /// Which one.
+    pub version: u32,
+    /// The key.
+    pub key: Zeroizing<[u8; 32]>,
+    /// It opens at once, and seals after this wait: by then every process knows it.
+    pub seals_in: Duration,
+}
+
 /// One owner's keys, unwrapped.
 pub struct TenantKeys {
     owner: Uuid,
-    seals: BTreeMap<u32, Aes256Gcm>,
+    /// By version: the cipher, and since when it seals.
+    seals: BTreeMap<u32, (Aes256Gcm, Instant)>,
     index: Hmac<Sha256>,
+    loaded_at: Instant,
 }
 
 impl TenantKeys {
-    /// Puts an owner's keys together: all versions of the sealing key, and the index key.
+    /// Puts an owner's keys together: all versions of the sealing key, and the index key. `asked_at` is when the
+    /// database was asked for them: what it was told later is not among them.
     ///
     /// # Errors
     /// [`StoreError::MasterKey`] where there is no sealing key.
-    pub fn new(owner: Uuid, seals: &[(u32, Zeroizing<[u8; 32]>)], index: &[u8; 32]) -> Result<Self, StoreError> {
+    pub fn new(owner: Uuid, seals: &[SealKey], index: &[u8; 32], asked_at: Instant) -> Result<Self, StoreError> {
         if seals.is_empty() {
             return Err(StoreError::MasterKey("a tenant has no data key".to_owned()));
         }
-        let seals = seals.iter().map(|(version, key)| (*version, Aes256Gcm::new(&(**key).into()))).collect();
+        let now = Instant::now();
+        let seals = seals
+            .iter()
+            .map(|seal| (seal.version, (Aes256Gcm::new(&(*seal.key).into()), now + seal.seals_in)))
+            .collect();
         let index = <Hmac<Sha256> as KeyInit>::new(&(*index).into_block_key());
-        Ok(Self { owner, seals, index })
+        Ok(Self { owner, seals, index, loaded_at: asked_at })
+    }
+
+    /// How long ago the database was asked for them.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.loaded_at.elapsed()
+    }
+
+    /// The version that seals now: the newest whose time has come.
+    fn sealing(&self) -> Option<(u32, &Aes256Gcm)> {
+        let now = Instant::now();
+        let come = self.seals.iter().rev().find(|(_, (_, seals_from))| *seals_from <= now);
+        come.or_else(|| self.seals.first_key_value()).map(|(version, (cipher, _))| (*version, cipher))
     }
 
     /// Whose keys they are.
@@ -169,9 +199,9 @@ impl TenantKeys {
     /// [`StoreError::Seal`] where the value is too large for the cipher.
     pub fn seal(&self, place: Place<'_>, plain: &[u8]) -> Result<Sealed, StoreError> {
         let failed = |why| StoreError::Seal { place: place.column, why };
-        let (version, cipher) = self.seals.last_key_value().ok_or_else(|| failed("there is no key"))?;
+        let (version, cipher) = self.sealing().ok_or_else(|| failed("there is no key"))?;
         let nonce = random_nonce();
-        let aad = self.aad(place, *version);
+        let aad = self.aad(place, version);
         let body = cipher
             .encrypt(&Nonce::from(nonce), Payload { msg: plain, aad: &aad })
             .map_err(|_| failed("it is too large"))?;
@@ -193,28 +223,17 @@ impl TenantKeys {
         let (version, rest) = rest.split_first_chunk::<4>().ok_or_else(|| failed("it is cut"))?;
         let (nonce, body) = rest.split_first_chunk::<NONCE>().ok_or_else(|| failed("it is cut"))?;
         let version = u32::from_be_bytes(*version);
-        let cipher = self.seals.get(&version).ok_or_else(|| failed("its key version is unknown"))?;
+        let (cipher, _) = self.seals.get(&version).ok_or_else(|| failed("its key version is unknown"))?;
         let aad = self.aad(place, version);
         cipher
             .decrypt(&Nonce::from(*nonce), Payload { msg: body, aad: &aad })
             .map_err(|_| failed("it was changed or belongs elsewhere"))
     }
 
-    /// Whether this owner's keys include the version a sealed value names; if not, they are to be loaded anew.
-    #[must_use]
-    pub fn knows(&self, sealed: &[u8]) -> bool {
-        sealed
-            .get(2..HEADER)
-            .and_then(|bytes| bytes.try_into().ok())
-            .is_some_and(|bytes| self.seals.contains_key(&u32::from_be_bytes(bytes)))
-    }
-
-    /// Whether a sealed value was sealed under the newest key.
+    /// Whether a sealed value was sealed under the version that seals now.
     #[must_use]
     pub fn is_newest(&self, sealed: &[u8]) -> bool {
-        self.seals
-            .last_key_value()
-            .is_some_and(|(version, _)| sealed.get(2..HEADER) == Some(version.to_be_bytes().as_slice()))
+        self.sealing().is_some_and(|(version, _)| sealed.get(2..HEADER) == Some(version.to_be_bytes().as_slice()))
     }
 
     /// Seals a document as JSON.
@@ -280,50 +299,17 @@ impl BlockKey for [u8; 32] {
     }
 }
 
-/// The master keys, and the data keys unwrapped so far.
-pub struct Keyring {
-    provider: Arc<dyn KeyProvider>,
-    unwrapped: RwLock<HashMap<Uuid, Arc<TenantKeys>>>,
-}
-
-impl Keyring {
-    /// A keyring over master keys.
-    #[must_use]
-    pub fn new(provider: Arc<dyn KeyProvider>) -> Self {
-        Self { provider, unwrapped: RwLock::default() }
-    }
-
-    /// The master keys.
-    #[must_use]
-    pub fn provider(&self) -> &dyn KeyProvider {
-        self.provider.as_ref()
-    }
-
-    /// Keys unwrapped before.
-    #[must_use]
-    pub fn known(&self, owner: Uuid) -> Option<Arc<TenantKeys>> {
-        self.unwrapped.read().unwrap_or_else(PoisonError::into_inner).get(&owner).cloned()
-    }
-
-    /// Remembers unwrapped keys.
-    pub fn remember(&self, keys: Arc<TenantKeys>) {
-        self.unwrapped.write().unwrap_or_else(PoisonError::into_inner).insert(keys.owner(), keys);
-    }
-
-    /// Forgets an owner's keys, so that they are loaded anew: after a rotation.
-    pub fn forget(&self, owner: Uuid) {
-        self.unwrapped.write().unwrap_or_else(PoisonError::into_inner).remove(&owner);
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
-    fn keys(owner: Uuid, versions: &[u32]) -> TenantKeys {
-        let seals: Vec<_> = versions.iter().map(|v| (*v, new_data_key())).collect();
-        TenantKeys::new(owner, &seals, &[7; 32]).unwrap()
+    fn seal_key(version: u32, key: &Zeroizing<[u8; 32]>, seals_in: Duration) -> SealKey {
+        SealKey { version, key: key.clone(), seals_in }
+    }
+
+    fn owned(owner: Uuid, seals: &[SealKey]) -> TenantKeys {
+        TenantKeys::new(owner, seals, &[7; 32], Instant::now()).unwrap()
     }
 
     fn place(column: &'static str, row: &'static [u8]) -> Place<'static> {
@@ -332,9 +318,8 @@ mod tests {
 
     #[test]
     fn a_sealed_value_opens_in_its_place_and_nowhere_else() {
-        let seals = [(1, new_data_key())];
-        let mine = TenantKeys::new(Uuid::from_u128(1), &seals, &[7; 32]).unwrap();
-        let same_key_other_owner = TenantKeys::new(Uuid::from_u128(2), &seals, &[7; 32]).unwrap();
+        let seals = [seal_key(1, &new_data_key(), Duration::ZERO)];
+        let (mine, same_key_other_owner) = (owned(Uuid::from_u128(1), &seals), owned(Uuid::from_u128(2), &seals));
         let sealed = mine.seal(place("credential.sealed", b"a"), b"secret").unwrap();
 
         assert_eq!(mine.open(place("credential.sealed", b"a"), &sealed.0).unwrap(), b"secret");
@@ -345,7 +330,7 @@ mod tests {
 
     #[test]
     fn no_changed_bit_goes_unnoticed() {
-        let keys = keys(Uuid::from_u128(1), &[1]);
+        let keys = owned(Uuid::from_u128(1), &[seal_key(1, &new_data_key(), Duration::ZERO)]);
         let sealed = keys.seal(place("golden.doc", b"a"), b"secret").unwrap();
         for byte in 0..sealed.0.len() {
             for bit in 0..8 {
@@ -361,13 +346,29 @@ mod tests {
 
     #[test]
     fn a_rotated_tenant_key_opens_what_the_old_one_sealed() {
-        let old = new_data_key();
-        let before = TenantKeys::new(PLATFORM, &[(1, old.clone())], &[7; 32]).unwrap();
+        let (old, new) = (new_data_key(), new_data_key());
+        let before = owned(PLATFORM, &[seal_key(1, &old, Duration::ZERO)]);
         let sealed = before.seal(place("golden.doc", b"a"), b"secret").unwrap();
-        let after = TenantKeys::new(PLATFORM, &[(1, old), (2, new_data_key())], &[7; 32]).unwrap();
+        let after = owned(PLATFORM, &[seal_key(1, &old, Duration::ZERO), seal_key(2, &new, Duration::ZERO)]);
         assert_eq!(after.open(place("golden.doc", b"a"), &sealed.0).unwrap(), b"secret");
         assert!(!after.is_newest(&sealed.0));
         assert!(after.is_newest(&after.seal(place("golden.doc", b"a"), b"x").unwrap().0));
+    }
+
+    #[test]
+    fn a_version_whose_time_has_not_come_opens_and_does_not_seal() {
+        let (old, new) = (new_data_key(), new_data_key());
+        let hour = Duration::from_secs(3_600);
+        let behind = owned(PLATFORM, &[seal_key(1, &old, Duration::ZERO)]);
+        let informed = owned(PLATFORM, &[seal_key(1, &old, Duration::ZERO), seal_key(2, &new, hour)]);
+        let ahead = owned(PLATFORM, &[seal_key(1, &old, Duration::ZERO), seal_key(2, &new, Duration::ZERO)]);
+
+        let (by_informed, by_ahead) =
+            [&informed, &ahead].map(|keys| keys.seal(place("golden.doc", b"a"), b"secret").unwrap()).into();
+
+        assert_eq!(behind.open(place("golden.doc", b"a"), &by_informed.0).unwrap(), b"secret");
+        assert_eq!(informed.open(place("golden.doc", b"a"), &by_ahead.0).unwrap(), b"secret");
+        assert!(behind.open(place("golden.doc", b"a"), &by_ahead.0).is_err(), "which is why the new version waits");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use migration::Migrator;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, TransactionTrait};
 use sea_orm_migration::MigratorTrait;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use store::{Db, EnvKeys, TenantScope};
 use uuid::Uuid;
 
@@ -93,6 +94,38 @@ impl TestDb {
         owner.close().await.expect("closing");
     }
 
+    /// The rows of a statement, asked as the owner: what is really stored.
+    pub async fn rows(&self, sql: &str) -> Vec<sea_orm::QueryResult> {
+        let owner = self.owner().await;
+        let statement = sea_orm::Statement::from_string(sea_orm::DatabaseBackend::Postgres, sql);
+        let rows = owner.query_all_raw(statement).await.expect("the test's own question");
+        owner.close().await.expect("closing");
+        rows
+    }
+
+    /// One number, asked as the owner by a statement whose only column is called `count`.
+    pub async fn count(&self, sql: &str) -> i64 {
+        let rows = self.rows(sql).await;
+        rows.first().expect("one row").try_get("", "count").expect("a column that is called count")
+    }
+
+    /// Returns when a count has this value; Postgres is asked again and again, for `patience`.
+    pub async fn until_count(&self, sql: &str, wanted: i64, patience: Duration) {
+        let owner = self.owner().await;
+        let began = Instant::now();
+        loop {
+            let statement = sea_orm::Statement::from_string(sea_orm::DatabaseBackend::Postgres, sql);
+            let row = owner.query_one_raw(statement).await.expect("the test's own question").expect("one row");
+            let counted: i64 = row.try_get("", "count").expect("a column that is called count");
+            if counted == wanted {
+                break;
+            }
+            assert!(began.elapsed() < patience, "{sql} stays at {counted} instead of {wanted}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        owner.close().await.expect("closing");
+    }
+
     /// A new tenant, in the scope in which Driveline works for it.
     pub async fn tenant(&self, name: &str) -> TenantScope {
         let tx = self.db.platform().await.expect("a platform transaction");
@@ -155,6 +188,8 @@ fn schema_version() -> String {
         include_str!("../../../migration/src/m003_engine.rs"),
         include_str!("../../../migration/src/m004_jobs.rs"),
         include_str!("../../../migration/src/m005_mail.rs"),
+        include_str!("../../../migration/src/m006_plan_existing.rs"),
+        include_str!("../../../migration/src/m007_key_rotation.rs"),
         include_str!("../../../migration/src/tenant_table.rs"),
     );
     let sum = text

@@ -9,4 +9,6 @@
 )]
 
 mod audit;
+mod catalogue;
+mod keys;
 mod tenancy;
