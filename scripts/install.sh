@@ -88,6 +88,7 @@ need_site_tools() {
 need_test_tools() {
   [ -x /usr/lib/openssh/sftp-server ] && has_sbin sshd || want "OpenSSH's server, which the SFTP tests start" openssh-server openssh-sftp-server
   has_sbin vsftpd || want "vsftpd, which the FTPS tests start" vsftpd
+  /usr/bin/python3 -c "import aiosmtpd" 2>/dev/null || want "aiosmtpd, the mail server of the tests" python3 python3-aiosmtpd
   command -v xmllint >/dev/null || want "xmllint, which checks XML against schemas" libxml2-utils
   python3 -m pip --version >/dev/null 2>&1 || want "pip, which fetches the tests' public data" python3-pip
   command -v openssl >/dev/null || want "openssl, for test certificates" openssl

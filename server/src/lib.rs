@@ -15,7 +15,6 @@ pub mod problem;
 mod reading;
 pub mod reference;
 pub mod routes;
-pub mod telemetry;
 mod unknown;
 pub mod wire;
 

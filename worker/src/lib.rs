@@ -1,5 +1,4 @@
-//! The worker process: its probes, its logs, and the watchdog that ends it when it hangs.
+//! The worker process: its probes, and the watchdog that ends it when it hangs.
 
 pub mod probes;
-pub mod telemetry;
 pub mod watchdog;

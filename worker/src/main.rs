@@ -13,7 +13,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use worker::probes::{self, Probes};
-use worker::{telemetry, watchdog};
+use worker::watchdog;
+
+/// Seconds by which jobs are counted.
+const SECONDS: [f64; 10] = [0.005, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0, 30.0, 120.0, 600.0];
 
 /// The Driveline worker. Its other settings come from the environment, as the server's do.
 #[derive(Parser)]
@@ -41,9 +44,9 @@ async fn main() -> anyhow::Result<()> {
     #[cfg(feature = "failpoints")]
     let _failpoints = fail::FailScenario::setup();
     let options = Options::parse();
-    let _traces = telemetry::start_logs()?;
+    let _traces = telemetry::start_logs("driveline-worker")?;
     let vitals = Arc::new(Vitals::default());
-    let figures = telemetry::start_figures()?;
+    let figures = telemetry::start_figures(&SECONDS)?;
     let config = AppConfig::from_env()?;
     let app = App::start(config).await.context("starting")?;
     // New at every start: two processes of one name would run each other's jobs.
