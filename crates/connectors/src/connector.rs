@@ -115,10 +115,7 @@ impl Verified {
     pub fn step<T>(&mut self, name: &str, said: &str, result: Result<T, ConnectorError>) -> Option<T> {
         let (outcome, said, fix, value) = match result {
             Ok(value) => (StepOutcome::Good, said.to_owned(), String::new(), Some(value)),
-            Err(error) => {
-                let failure = error.failure(name);
-                (StepOutcome::Bad, failure.said, failure.fix, None)
-            }
+            Err(error) => (StepOutcome::Bad, error.failure(name).said, error.fix_in_a_test(), None),
         };
         self.steps.push(Step { name: name.to_owned(), outcome, said, fix });
         value

@@ -204,6 +204,27 @@ impl ConnectorError {
         }
     }
 
+    /// What to do about it in a connection's test, which nobody tries again by itself.
+    #[must_use]
+    pub fn fix_in_a_test(&self) -> String {
+        match self {
+            Self::Unavailable { .. } | Self::OutcomeUnknown { .. } => {
+                "Check the address, and whether the system is up and may be reached from here; then test again."
+                    .to_owned()
+            }
+            Self::RateLimited { .. } => "Wait a minute, then test again.".to_owned(),
+            Self::Unreadable { .. } => {
+                "Check that the address is that of this system's interface, not of a web page or a proxy; then test again."
+                    .to_owned()
+            }
+            Self::Unauthorized { .. }
+            | Self::Forbidden { .. }
+            | Self::Refused { .. }
+            | Self::Misconfigured { .. }
+            | Self::TooLarge { .. } => self.failure("").fix,
+        }
+    }
+
     fn evidence(&self) -> Option<&str> {
         match self {
             Self::Unauthorized { evidence, .. }

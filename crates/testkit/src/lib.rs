@@ -7,7 +7,13 @@
 pub mod application;
 pub mod database;
 pub mod redis;
+pub mod sshd;
+pub mod vendors;
+pub mod worker;
 
 pub use application::TestApp;
 pub use database::TestDb;
 pub use redis::TestRedis;
+pub use sshd::Sshd;
+pub use vendors::TestVendors;
+pub use worker::TestWorker;

@@ -1,8 +1,9 @@
 //! A Redis of a test's own, to be flushed, killed and started again.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// How long a start may take.
@@ -95,4 +96,36 @@ fn ask(port: u16, command: &str) -> Option<String> {
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line).ok()?;
     Some(line.trim_end().to_owned())
+}
+
+/// Everything that anybody says to a Redis from now on.
+pub struct Watched(Arc<Mutex<Vec<u8>>>);
+
+impl Watched {
+    /// What was said so far, as Redis' MONITOR writes it.
+    #[must_use]
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().expect("what was said")).into_owned()
+    }
+}
+
+impl TestRedis {
+    /// Listens to everything that anybody says to it.
+    #[must_use]
+    pub fn watch(&self) -> Watched {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("Redis answers");
+        stream.write_all(b"MONITOR\r\n").expect("Redis listens");
+        let mut first = [0; 5];
+        stream.read_exact(&mut first).expect("Redis answers");
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&said);
+        std::thread::spawn(move || {
+            let mut piece = [0; 65_536];
+            while let Ok(read @ 1..) = stream.read(&mut piece) {
+                let Some(heard) = piece.get(..read) else { break };
+                kept.lock().expect("what was said").extend_from_slice(heard);
+            }
+        });
+        Watched(said)
+    }
 }

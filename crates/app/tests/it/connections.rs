@@ -2,6 +2,7 @@
 
 use crate::scene::{Crm, by_upload, rooftop, values};
 use app::connections::{ChangeConnection, Connect, SetObject};
+use app::failures::FailureFilter;
 use app::people::Invite;
 use app::{AppError, TenantScope};
 use domain::ObjectKind;
@@ -136,7 +137,10 @@ async fn a_strangers_connection_is_not_there() {
         app.uploads().list(&stranger, id).await.err(),
         app.mappings().get(&stranger, id, ObjectKind::Customer).await.err(),
         app.mappings().set(&stranger, id, ObjectKind::Customer, &[], 0).await.err(),
-        app.runs().page(&stranger, Some(id), None, 10).await.err(),
+        app.failures()
+            .page(&stranger, FailureFilter { connection: Some(id), ..FailureFilter::default() }, None, 10)
+            .await
+            .err(),
     ];
 
     for (place, answer) in answers.iter().enumerate() {

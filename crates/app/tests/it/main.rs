@@ -13,6 +13,7 @@ mod engine;
 mod existing;
 mod failpoints;
 mod fake;
+mod febrl;
 mod idempotency;
 mod identity;
 mod ingress;

@@ -68,7 +68,7 @@ async fn lists_counts_and_search_show_the_own_rooftops_records_in_full_pages() {
     assert_eq!((all.len(), first.len(), second.len()), (4, 2, 1), "a page is full while there is more");
     assert!(first.iter().chain(&second).all(|record| !record.title.contains("Adams")));
     assert_eq!((found.len(), shared.len(), by_name.len()), (0, 1, 1));
-    assert_eq!(records.counts(&group.of_a).await.unwrap(), vec![(CUSTOMER, 2)]);
+    assert_eq!(group.here.app.views().record_counts(&group.of_a).await.unwrap(), vec![(CUSTOMER, 2)]);
     let baker = by_name[0].id;
     assert!(records.get(&group.of_a, baker).await.is_err());
     assert!(group.here.app.views().record(&group.of_a, baker).await.unwrap().is_none(), "nor in the portal");
@@ -94,7 +94,7 @@ async fn a_pair_is_decided_only_by_who_may_review_both_sides() {
     assert!(not_found(&refused) && not_found(&undone_by_a), "{refused:?} {undone_by_a:?}");
     assert!(merged.is_ok() && undone_by_b.is_ok(), "{merged:?} {undone_by_b:?}");
     assert_eq!((seen_by_a, seen_by_b), (0, 1));
-    assert_eq!(group.here.app.candidates().count_open(&group.of_a).await.unwrap(), 0);
+    assert_eq!(group.here.app.views().pairs_open(&group.of_a).await.unwrap(), 0);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 //! The servers come from Debian's packages openssh-server, openssh-sftp-server and vsftpd; a test without its server
 //! fails and says which package to install.
 
-use crate::files_servers::{Sshd, Vsftpd};
+use crate::files_servers::Vsftpd;
 use crate::files_support::{Pulled, access, credentials, pull, settings};
 use connectors::{Access, Connector, ConnectorError, Coverage, PageAsk, PullMode, Retry, StepOutcome};
 use domain::ObjectKind;
@@ -11,6 +11,7 @@ use serde_json::json;
 use simulators::sftp::{Account, SftpServer, key_pair, serve_sftp};
 use std::net::TcpListener;
 use std::path::Path;
+use testkit::Sshd;
 
 const CSV: &str = "CustNo,First Name,Last Name\r\n1,Ann,Lee\r\n2,\"Bo\nB\",Ray\r\n3,Cy\r\n";
 
@@ -156,18 +157,16 @@ async fn a_server_that_goes_away_in_the_middle_is_tried_again_and_nothing_is_los
 
 #[tokio::test]
 async fn a_real_sshd_serves_as_well() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("customers.csv"), CSV).unwrap();
-    let (private, public) = key_pair().unwrap();
-    let sshd = Sshd::start(&public.to_openssh().unwrap());
+    let sshd = Sshd::start();
+    std::fs::write(sshd.files().join("customers.csv"), CSV).unwrap();
     let port = sshd.port.to_string();
     let all = settings(&[
         ("host", "127.0.0.1"),
         ("port", &port),
-        ("user", &sshd.user),
-        ("folder", folder.path().to_str().unwrap()),
+        ("user", &sshd.user()),
+        ("folder", sshd.files().to_str().unwrap()),
     ]);
-    let access = credentials(access(all), &[("private_key", &private)]);
+    let access = credentials(access(all), &[("private_key", &sshd.private_key())]);
 
     let verified = connector().verify(&access).await;
     assert!(verified.is_good(), "{:?}", verified.steps);

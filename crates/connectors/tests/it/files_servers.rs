@@ -35,59 +35,6 @@ fn who() -> String {
     String::from_utf8(Command::new("id").arg("-un").output().unwrap().stdout).unwrap().trim().to_owned()
 }
 
-/// OpenSSH's `sshd` for the person who runs the tests.
-pub struct Sshd {
-    pub port: u16,
-    pub user: String,
-    child: Child,
-    _home: TempDir,
-}
-
-impl Sshd {
-    pub fn start(public_key: &str) -> Self {
-        let program = program("/usr/sbin/sshd", "openssh-server");
-        let home = tempfile::tempdir().unwrap();
-        let path = |name: &str| home.path().join(name);
-        let keygen =
-            Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(path("host")).status();
-        assert!(
-            keygen.is_ok_and(|status| status.success()),
-            "ssh-keygen is missing: install the package openssh-client"
-        );
-        fs::write(path("keys"), public_key).unwrap();
-        fs::set_permissions(path("keys"), fs::Permissions::from_mode(0o600)).unwrap();
-        let port = free_port();
-        let config = format!(
-            "ListenAddress 127.0.0.1:{port}\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\nStrictModes no\n\
-             UsePAM no\nPasswordAuthentication no\nPermitRootLogin yes\nSubsystem sftp internal-sftp\n",
-            path("host").display(),
-            path("keys").display()
-        );
-        fs::write(path("config"), config).unwrap();
-        // As root it wants its empty folder; it is what the package's service makes at its start.
-        if who() == "root" {
-            fs::create_dir_all("/run/sshd").unwrap();
-        }
-        let mut child = Command::new(program)
-            .args(["-D", "-E"])
-            .arg(path("log"))
-            .arg("-f")
-            .arg(path("config"))
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
-        answers(&mut child, port, &path("log"));
-        Self { port, user: who(), child, _home: home }
-    }
-}
-
-impl Drop for Sshd {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
-}
-
 /// `vsftpd` as the person who runs the tests, with anonymous access to one folder: it needs no account of its own.
 pub struct Vsftpd {
     pub port: u16,

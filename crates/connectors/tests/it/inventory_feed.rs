@@ -1,7 +1,6 @@
 //! The inventory on the web beyond the suite: what is shown, Google's file, the delivery, how fast a sold car is gone.
 
 use crate::bench::{self, Bench, feed_row, outgoing};
-use crate::sshd::Sshd;
 use async_trait::async_trait;
 use connectors::inventory_feed::{GOOGLE_HEADER, InventoryFeed};
 use connectors::{Access, Connector, ConnectorError, FeedContext, FeedRow, Outcome, PushMode};
@@ -15,6 +14,7 @@ use simulators::inventory_feed::google::check_file;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::Arc;
+use testkit::Sshd;
 
 pub struct Fixture;
 
@@ -184,7 +184,7 @@ fn unzipped(sshd: &Sshd) -> Vec<u8> {
 
 #[tokio::test]
 async fn googles_file_passes_googles_checks_and_says_why_a_vehicle_is_not_in_it() {
-    let Some(sshd) = Sshd::start() else { return };
+    let sshd = Sshd::start();
     let bench = Bench::start(Fixture).await;
     let access = file_access(&bench, &sshd, "google");
     assert!(bench.connector().verify(&access).await.is_good());
@@ -239,7 +239,7 @@ async fn googles_file_passes_googles_checks_and_says_why_a_vehicle_is_not_in_it(
 
 #[tokio::test]
 async fn each_file_replaces_the_one_before_and_leaves_nothing_half_written() {
-    let Some(sshd) = Sshd::start() else { return };
+    let sshd = Sshd::start();
     let bench = Bench::start(Fixture).await;
     let mut access = file_access(&bench, &sshd, "csv_template");
     access.settings.insert("columns".to_owned(), "Stock = {stock_number}\nPrice = {price}".to_owned());
@@ -259,7 +259,7 @@ async fn each_file_replaces_the_one_before_and_leaves_nothing_half_written() {
 
 #[tokio::test]
 async fn a_server_with_another_key_is_given_nothing() {
-    let Some(sshd) = Sshd::start() else { return };
+    let sshd = Sshd::start();
     let bench = Bench::start(Fixture).await;
     let mut access = file_access(&bench, &sshd, "google");
     access.settings.insert("host_key".to_owned(), "SHA256:somebodyelseskey".to_owned());
@@ -273,7 +273,7 @@ async fn a_server_with_another_key_is_given_nothing() {
 
 #[tokio::test]
 async fn a_reader_never_finds_the_file_missing_while_it_is_replaced() {
-    let Some(sshd) = Sshd::start() else { return };
+    let sshd = Sshd::start();
     let bench = Bench::start(Fixture).await;
     let access = file_access(&bench, &sshd, "csv_template");
     let feed = bench.connector().feed(ObjectKind::Inventory).unwrap();

@@ -4,6 +4,8 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
     missing_docs,
     reason = "tests"
 )]
@@ -15,12 +17,12 @@ mod bench;
 mod files;
 mod files_servers;
 mod files_support;
+mod hostile;
 mod hubspot;
 mod hubspot_contract;
 mod inventory_feed;
 mod opentrack;
 mod opentrack_contract;
-mod sshd;
 
 conformance!(hubspot_conforms, crate::hubspot::Fixture);
 // OpenTrack has no operation that deletes: its own test says what comes of a withdrawal.
