@@ -269,8 +269,20 @@ impl ResponseError for ApiError {
         let mut answer = HttpResponse::build(status);
         answer.content_type(PROBLEM_JSON);
         let wait = match self {
-            Self::TooManyRequests { wait } | Self::App(AppError::Throttled { wait }) => Some(wait),
-            _ => None,
+            Self::TooManyRequests { wait } => Some(*wait),
+            Self::App(error) => error.wait(),
+            Self::Engine(_)
+            | Self::NotSignedIn
+            | Self::BadKey
+            | Self::PersonNeeded
+            | Self::NoGroup
+            | Self::CrossSite
+            | Self::NoSuchRoute
+            | Self::WrongMethod { .. }
+            | Self::Malformed { .. }
+            | Self::Fields(_)
+            | Self::MediaType { .. }
+            | Self::TooLarge { .. } => None,
         };
         if let Some(wait) = wait {
             answer.insert_header((RETRY_AFTER, wait.as_secs().max(1)));

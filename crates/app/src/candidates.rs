@@ -2,8 +2,8 @@
 
 use crate::engine::reach;
 use crate::error::AppError;
+use crate::readable::readable;
 use crate::records::{RecordShown, show_many};
-use crate::runs::readable;
 use crate::start::App;
 use chrono::{DateTime, Utc};
 use domain::permission::Permission;
@@ -83,18 +83,6 @@ impl Candidates<'_> {
         let shown = with_entities(&tx, scope, vec![row]).await?.pop();
         tx.commit().await?;
         shown.ok_or(AppError::NotFound("candidate"))
-    }
-
-    /// How many are open.
-    ///
-    /// # Errors
-    /// [`AppError::NotPermitted`], [`AppError::Store`].
-    pub async fn count_open(self, scope: &TenantScope) -> Result<i64, AppError> {
-        let tx = self.0.db().tenant(scope).await?;
-        let tellers = readable(&tx, scope, Permission::Review).await?;
-        let many = candidates::count_open(&tx, tellers).await?;
-        tx.commit().await?;
-        Ok(many)
     }
 }
 

@@ -121,4 +121,23 @@ impl AppError {
             Self::Store(_) | Self::Broken { .. } => "internal",
         }
     }
+
+    /// When to come back, where that is what it asks for.
+    #[must_use]
+    pub fn wait(&self) -> Option<Duration> {
+        match self {
+            Self::Throttled { wait } => Some(*wait),
+            Self::NotPermitted(_)
+            | Self::NotFound(_)
+            | Self::Invalid(_)
+            | Self::Conflict { .. }
+            | Self::SignInFailed
+            | Self::NotVerified
+            | Self::LinkOver
+            | Self::TooLarge { .. }
+            | Self::Connector(_)
+            | Self::Store(_)
+            | Self::Broken { .. } => None,
+        }
+    }
 }

@@ -1,13 +1,13 @@
 //! Failures as they are shown: grouped by cause, and one by one. Replaying them is the engine's.
 
 use crate::error::AppError;
-use crate::runs::{readable, readable_of};
+use crate::readable::readable_of;
 use crate::start::App;
 use domain::permission::Permission;
 use domain::{ConnectionId, FailureId, ObjectKind};
 use store::TenantScope;
+pub use store::engine::failures::FailureRow;
 use store::engine::failures::{self, Filter};
-pub use store::engine::failures::{Cause, FailureRow};
 
 /// What can be seen of failures.
 #[derive(Clone, Copy)]
@@ -35,18 +35,6 @@ pub struct FailureFilter {
 }
 
 impl Failures<'_> {
-    /// Open failures by cause: those that need somebody first, then the largest.
-    ///
-    /// # Errors
-    /// [`AppError::NotPermitted`], [`AppError::Store`].
-    pub async fn causes(self, scope: &TenantScope) -> Result<Vec<Cause>, AppError> {
-        let tx = self.0.db().tenant(scope).await?;
-        let may = readable(&tx, scope, Permission::ReadOperations).await?;
-        let causes = failures::causes(&tx, may).await?;
-        tx.commit().await?;
-        Ok(causes)
-    }
-
     /// Failures, newest first, before `before`.
     ///
     /// # Errors

@@ -84,6 +84,8 @@ pub struct ObjectStory {
     pub drift: i64,
     /// Records held, counted up to `held_max`.
     pub held: i64,
+    /// Whether it ever sent any, even if they are all gone now.
+    pub had_any: bool,
     /// How often it is read; `None` where it has no schedule that is on.
     pub cadence: Option<Cadence>,
     /// When next.
@@ -98,13 +100,15 @@ pub async fn objects(tx: &TenantTx, held_max: i64) -> Result<Vec<ObjectStory>, S
     let rows = tx
         .rows(
             "SELECT o.connection_id, o.object, o.pull, o.push, o.succeeded_at, o.feed_published_at,
-                    (SELECT count(*) FROM jsonb_object_keys(o.drift)) AS drift, h.held, s.cadence, s.next_at
+                    (SELECT count(*) FROM jsonb_object_keys(o.drift)) AS drift, h.held, s.cadence, s.next_at,
+                    EXISTS (SELECT FROM source_record r WHERE r.tenant_id = $1 AND r.connection_id = o.connection_id
+                            AND r.object = o.object) AS had_any
              FROM object_sync o
              LEFT JOIN schedule s ON s.tenant_id = o.tenant_id AND s.connection_id = o.connection_id
                   AND s.object = o.object AND s.enabled
              CROSS JOIN LATERAL (SELECT count(*) AS held FROM (
                   SELECT FROM source_record r WHERE r.tenant_id = $1 AND r.connection_id = o.connection_id
-                  AND r.object = o.object LIMIT $2) AS capped) AS h
+                  AND r.object = o.object AND r.state <> 3 LIMIT $2) AS capped) AS h
              WHERE o.tenant_id = $1 AND (o.pull OR o.push <> 'none') ORDER BY o.connection_id, o.object",
             [tx.owner(), held_max.into()],
         )
@@ -125,6 +129,7 @@ pub async fn objects(tx: &TenantTx, held_max: i64) -> Result<Vec<ObjectStory>, S
             published_at: get(row, "feed_published_at")?,
             drift: get(row, "drift")?,
             held: get(row, "held")?,
+            had_any: get(row, "had_any")?,
             cadence,
             next_at: get(row, "next_at")?,
         });

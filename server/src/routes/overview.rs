@@ -96,7 +96,7 @@ pub struct ObjectHealth {
     /// The object.
     #[schema(value_type = ObjectName)]
     object: ObjectKind,
-    /// fresh, running, empty (read, and nothing was there), late, stopped, never, write_only.
+    /// fresh, running, empty (read, and nothing is there any more), none_yet (read, and it never had any), late, stopped, never, write_only.
     #[schema(example = "fresh")]
     freshness: &'static str,
     /// When it was last read to the end.
@@ -165,6 +165,7 @@ const fn freshness_name(freshness: Freshness) -> &'static str {
         Freshness::Fresh => "fresh",
         Freshness::Running => "running",
         Freshness::Empty => "empty",
+        Freshness::NoneYet => "none_yet",
         Freshness::Late => "late",
         Freshness::Stopped => "stopped",
         Freshness::Never => "never",

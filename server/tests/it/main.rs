@@ -8,8 +8,13 @@
     reason = "tests"
 )]
 
+mod canaries;
 mod document;
+mod flows;
+mod hooks;
 mod journey;
+mod oauth;
+mod process;
 mod rig;
 mod rules;
 mod strangers;

@@ -7,8 +7,9 @@ use server::health::Figures;
 use server::limits::RequestLimit;
 use server::portal::PortalFiles;
 use std::net::TcpListener;
-use testkit::TestApp;
+use std::num::NonZeroU32;
 use testkit::application::PASSWORD;
+use testkit::{TestApp, TestRedis};
 
 /// The origin that the application believes to be its own.
 pub const ORIGIN: &str = "http://127.0.0.1:8080";
@@ -66,7 +67,16 @@ impl Rig {
     }
 
     pub async fn limited(limit: RequestLimit) -> Self {
-        let test = TestApp::fresh().await;
+        Self::over(TestApp::fresh().await, limit)
+    }
+
+    /// One whose Redis is this.
+    pub async fn with_redis(redis: &TestRedis) -> Self {
+        let test = TestApp::with(&[("REDIS_URL", &redis.url())]).await;
+        Self::over(test, RequestLimit::new(NonZeroU32::MAX))
+    }
+
+    pub fn over(test: TestApp, limit: RequestLimit) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let service = Service::new(test.app.clone(), Figures::default(), limit, PortalFiles::default());
@@ -87,8 +97,13 @@ impl Rig {
 
     /// Signs up, proves the address, makes a key that may do all: over HTTP.
     pub async fn owner(&self, email: &str) -> Client<'_> {
+        self.owner_of(email, &format!("Group of {email}")).await
+    }
+
+    /// The same for a group of this name.
+    pub async fn owner_of(&self, email: &str, group: &str) -> Client<'_> {
         let nobody = self.nobody();
-        let ask = json!({"email": email, "password": PASSWORD, "name": "Ann", "group": format!("Group of {email}")});
+        let ask = json!({"email": email, "password": PASSWORD, "name": "Ann", "group": group});
         nobody.post("/sign-up", ask).await.expect(202);
         let token = self.test.mailed_token(email).await;
         let verified = nobody.post("/verify", json!({"token": token, "password": PASSWORD})).await;
@@ -126,6 +141,11 @@ impl<'a> Client<'a> {
         }
     }
 
+    /// The key that it calls with.
+    pub fn key(&self) -> &str {
+        self.key.as_deref().expect("a key")
+    }
+
     pub async fn send(&self, ask: RequestBuilder) -> Answer {
         Answer::of(ask.send().await.unwrap()).await
     }
@@ -140,6 +160,22 @@ impl<'a> Client<'a> {
 
     pub async fn put(&self, path: &str, body: Json) -> Answer {
         self.send(self.ask(Method::PUT, path).json(&body)).await
+    }
+
+    /// A connection of this connector with these settings, tested and active; its id and all that is shown of it.
+    pub async fn connected(&self, connector: &str, values: Json) -> (String, Json) {
+        let ask = json!({"connector": connector, "name": connector, "values": values});
+        let made = self.post("/connections", ask).await.expect(201);
+        let id = made["id"].as_str().unwrap().to_owned();
+        let tested = self.post(&format!("/connections/{id}/test"), json!({})).await.expect(200);
+        assert_eq!(tested["is_good"], true, "{tested}");
+        (id, made)
+    }
+
+    /// Uploads a file.
+    pub async fn upload(&self, connection: &str, name: &str, content: impl Into<reqwest::Body>) -> Json {
+        let ask = self.ask(Method::PUT, &format!("/connections/{connection}/uploads/{name}")).body(content);
+        self.send(ask).await.expect(201)
     }
 
     /// A rooftop; its id.

@@ -209,7 +209,7 @@ fn worst(line: &ConnectionLine, now: chrono::DateTime<chrono::Utc>) -> Option<(F
         Freshness::Empty => 5,
         Freshness::Late => 4,
         Freshness::Running => 3,
-        Freshness::Never => 2,
+        Freshness::NoneYet | Freshness::Never => 2,
         Freshness::Fresh => 1,
         Freshness::WriteOnly => 0,
     };

@@ -22,6 +22,7 @@ pub const fn freshness(freshness: Freshness) -> (Tone, &'static str) {
         Freshness::Fresh => (Tone::Good, "Up to date"),
         Freshness::Running => (Tone::Info, "Reading now"),
         Freshness::Empty => (Tone::Bad, "Nothing was there"),
+        Freshness::NoneYet => (Tone::Quiet, "None so far"),
         Freshness::Late => (Tone::Warn, "Late"),
         Freshness::Stopped => (Tone::Bad, "Needs you"),
         Freshness::Never => (Tone::Quiet, "Not read yet"),

@@ -11,7 +11,7 @@ pub(crate) use show::show_many;
 pub use show::{FieldShown, LoserShown, RecordShown, RecordSummary, SourceShown, TargetShown};
 
 use crate::error::AppError;
-use crate::runs::readable;
+use crate::readable::readable;
 use crate::start::App;
 use domain::permission::Permission;
 use domain::{GoldenId, ObjectKind};
@@ -54,18 +54,6 @@ impl Records<'_> {
         let shown = show::summaries(rows);
         tx.commit().await?;
         Ok((shown, next))
-    }
-
-    /// How many living records of each kind there are, of those that the caller may see.
-    ///
-    /// # Errors
-    /// [`AppError::NotPermitted`], [`AppError::Store`].
-    pub async fn counts(self, scope: &TenantScope) -> Result<Vec<(ObjectKind, i64)>, AppError> {
-        let tx = self.0.db().tenant(scope).await?;
-        let tellers = readable(&tx, scope, Permission::ReadRecords).await?;
-        let counts = goldens::counts(&tx, tellers).await?;
-        tx.commit().await?;
-        Ok(counts)
     }
 
     /// One record with its sources, deliveries and what it has to do with; one that was merged answers with what it became part of.

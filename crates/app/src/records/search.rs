@@ -2,8 +2,8 @@
 
 use crate::error::AppError;
 use crate::fields::invalid;
+use crate::readable::readable;
 use crate::records::{RecordSummary, Records, show};
-use crate::runs::readable;
 use domain::check;
 use domain::permission::Permission;
 use domain::vin::Vin;

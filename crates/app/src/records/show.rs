@@ -2,7 +2,7 @@
 
 use super::{Related, RelatedShown, related};
 use crate::error::AppError;
-use crate::runs::readable;
+use crate::readable::readable;
 use chrono::{DateTime, Utc};
 use domain::check::Issue;
 use domain::permission::Permission;

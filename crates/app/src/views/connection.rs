@@ -10,6 +10,7 @@ use domain::permission::Permission;
 use domain::schedule::Cadence;
 use domain::{ConnectionId, ObjectKind, RooftopId, SystemRole};
 use std::collections::HashMap;
+use store::engine::runs::RunRow;
 use store::views::{ConnectionStory, ObjectStory};
 use store::{TenantScope, TenantTx};
 
@@ -77,6 +78,10 @@ pub struct ObjectLine {
     pub succeeded_at: Option<DateTime<Utc>>,
     /// How many of its records we hold.
     pub held: u64,
+    /// Whether it ever sent any.
+    pub had_any: bool,
+    /// Whether the newest read of everything brought nothing.
+    pub last_was_empty: bool,
     /// How often it is read.
     pub cadence: Option<Cadence>,
     /// When it is read next.
@@ -98,8 +103,10 @@ pub enum Freshness {
     Fresh,
     /// A run is on its way.
     Running,
-    /// It was read, and nothing was there.
+    /// It was read, and nothing is there any more.
     Empty,
+    /// It was read, and nothing was ever there: a hint, for the system may well have none.
+    NoneYet,
     /// Longer ago than its schedule allows.
     Late,
     /// A run failed or waits for a person.
@@ -123,7 +130,10 @@ impl ObjectLine {
             Some(_) | None => {}
         }
         let Some(read_at) = self.succeeded_at else { return Freshness::Never };
-        if self.held == 0 {
+        if !self.had_any {
+            return Freshness::NoneYet;
+        }
+        if self.held == 0 || self.last_was_empty {
             return Freshness::Empty;
         }
         // Twice its own pace and five minutes: one missed tick is no news, two are.
@@ -263,14 +273,11 @@ pub(super) async fn lines(
 ) -> Result<Vec<(ConnectionStory, ConnectionLine)>, AppError> {
     let rooftops = scope.grants().rooftops(Permission::ReadOperations);
     let stories = store::views::connections(tx).await?;
-    let latest: HashMap<_, _> = store::engine::runs::latest(tx)
-        .await?
-        .into_iter()
-        .map(|run| ((run.connection, run.object), (run.state, run.message)))
-        .collect();
+    let mut latest: HashMap<_, _> =
+        store::engine::runs::latest(tx).await?.into_iter().map(|run| ((run.connection, run.object), run)).collect();
     let mut objects: HashMap<ConnectionId, Vec<ObjectLine>> = HashMap::new();
     for story in store::views::objects(tx, i64::try_from(HELD_MAX).unwrap_or(i64::MAX)).await? {
-        let newest = latest.get(&(story.connection, story.object)).cloned();
+        let newest = latest.remove(&(story.connection, story.object));
         objects.entry(story.connection).or_default().push(object_line(story, newest));
     }
     Ok(stories
@@ -299,14 +306,19 @@ pub(super) async fn lines(
         .collect())
 }
 
-fn object_line(story: ObjectStory, newest: Option<(String, String)>) -> ObjectLine {
-    let (last_state, last_message) = newest.map_or((None, String::new()), |(state, message)| (Some(state), message));
+fn object_line(story: ObjectStory, newest: Option<RunRow>) -> ObjectLine {
+    let last_was_empty = newest.as_ref().is_some_and(|run| {
+        run.finished_at.is_some() && run.mode == "full" && run.counts.received == 0 && run.counts.rejected == 0
+    });
+    let (last_state, last_message) = newest.map_or((None, String::new()), |run| (Some(run.state), run.message));
     ObjectLine {
         object: story.object,
         pull: story.pull,
         push: story.push,
         succeeded_at: story.succeeded_at,
         held: count(story.held),
+        had_any: story.had_any,
+        last_was_empty,
         cadence: story.cadence,
         next_at: story.next_at,
         last_state,
@@ -327,6 +339,8 @@ mod tests {
             push: "none".to_owned(),
             succeeded_at: Some(DateTime::UNIX_EPOCH),
             held: 10,
+            had_any: true,
+            last_was_empty: false,
             cadence: Some(Cadence::Minutes { minutes: 15 }),
             next_at: None,
             last_state: Some("succeeded".to_owned()),
@@ -348,8 +362,12 @@ mod tests {
 
     #[test]
     fn zero_rows_are_never_green() {
-        let empty = ObjectLine { held: 0, ..line() };
-        assert_eq!(empty.freshness(after(1)), Freshness::Empty);
+        let gone = ObjectLine { held: 0, ..line() };
+        let came_empty = ObjectLine { last_was_empty: true, ..line() };
+        let never_any = ObjectLine { held: 0, had_any: false, last_was_empty: true, ..line() };
+        assert_eq!(gone.freshness(after(1)), Freshness::Empty);
+        assert_eq!(came_empty.freshness(after(1)), Freshness::Empty);
+        assert_eq!(never_any.freshness(after(1)), Freshness::NoneYet);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::record::{RecordLine, SourceView, sources};
 use super::{Views, count};
 use crate::engine::reach;
 use crate::error::AppError;
-use crate::runs::readable;
+use crate::readable::readable;
 use chrono::{DateTime, Utc};
 use domain::permission::Permission;
 use domain::survivorship::{Member, agree};

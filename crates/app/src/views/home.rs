@@ -100,7 +100,7 @@ impl Views<'_> {
         let causes = self.causes(scope).await?;
         let tx = self.open(scope, Permission::ReadOperations).await?;
         let connections = super::connection::lines(&tx, scope).await?.into_iter().map(|(_, line)| line).collect();
-        let duplicates = match crate::runs::readable(&tx, scope, Permission::Review).await {
+        let duplicates = match crate::readable::readable(&tx, scope, Permission::Review).await {
             Ok(tellers) => count(store::engine::candidates::count_open(&tx, tellers).await?),
             Err(AppError::NotPermitted(_)) => 0,
             Err(other) => return Err(other),
@@ -134,6 +134,7 @@ pub fn judge(
 ) -> Home {
     let mut todo = Vec::new();
     let mut retrying = 0_usize;
+    let mut none_yet = Vec::new();
     for line in &connections {
         match line.state {
             ConnectionState::Broken => {
@@ -158,6 +159,7 @@ pub fn judge(
                     object: object.object,
                     freshness,
                 }),
+                Freshness::NoneYet => none_yet.push(format!("{} sent no {} so far", line.name, object.object.plural())),
                 Freshness::Fresh | Freshness::Running | Freshness::Never | Freshness::WriteOnly => {}
             }
         }
@@ -180,14 +182,24 @@ pub fn judge(
         (Health::Retrying, format!("All that runs is fine; {paused} of {} connections are paused.", connections.len()))
     } else {
         let words = if active == 1 { "One connection is".to_owned() } else { format!("All {active} connections are") };
-        (Health::Good, format!("{words} working and up to date."))
+        (Health::Good, format!("{words} working and up to date.{}", hint(&none_yet)))
     };
     let todo_count = todo.len();
     todo.truncate(TODO_MAX);
     Home { health, sentence, todo, todo_count, connections, day }
 }
 
+/// Zero rows are never silently green: what never sent any is told, and whether that is right is for people to say.
+fn hint(none_yet: &[String]) -> String {
+    match none_yet {
+        [] => String::new(),
+        [one] => format!(" {one}: check that this is right."),
+        [first, rest @ ..] => format!(" {first}, and {} more like it: check that this is right.", rest.len()),
+    }
+}
+
 #[cfg(test)]
+#[allow(clippy::indexing_slicing, reason = "tests")]
 mod tests {
     use super::super::connection::ObjectLine;
     use super::*;
@@ -210,6 +222,8 @@ mod tests {
                 push: "none".to_owned(),
                 succeeded_at: Some(DateTime::UNIX_EPOCH),
                 held,
+                had_any: true,
+                last_was_empty: false,
                 cadence: None,
                 next_at: None,
                 last_state: Some("succeeded".to_owned()),
@@ -234,6 +248,19 @@ mod tests {
     fn zero_rows_need_you() {
         let home = judge(vec![connection(0)], &[], 0, Day::default(), now());
         assert_eq!(home.health, Health::NeedsYou);
+    }
+
+    #[test]
+    fn an_object_that_never_had_any_is_a_hint_and_not_a_failure() {
+        let mut line = connection(5);
+        let mut deals = line.objects[0].clone();
+        (deals.object, deals.held, deals.had_any, deals.last_was_empty) = (ObjectKind::Deal, 0, false, true);
+        line.objects.push(deals);
+
+        let home = judge(vec![line], &[], 0, Day::default(), now());
+
+        assert_eq!((home.health, home.todo.len()), (Health::Good, 0));
+        assert!(home.sentence.contains("Main DMS sent no deals so far"), "{}", home.sentence);
     }
 
     #[test]

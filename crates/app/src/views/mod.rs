@@ -63,7 +63,7 @@ impl Views<'_> {
         let tx = self.0.db().tenant(scope).await?;
         let visible = visible(&tx, scope).await?;
         let needs_you = store::views::needs_you(&tx).await?;
-        let duplicates = match crate::runs::readable(&tx, scope, Permission::Review).await {
+        let duplicates = match crate::readable::readable(&tx, scope, Permission::Review).await {
             Ok(tellers) => count(store::engine::candidates::count_open(&tx, tellers).await?),
             Err(AppError::NotPermitted(_)) => 0,
             Err(other) => return Err(other),

@@ -2,8 +2,8 @@
 
 use super::{Views, count};
 use crate::error::AppError;
+use crate::readable::readable;
 use crate::records::{RELATED_MAX, related};
-use crate::runs::readable;
 use chrono::{DateTime, Utc};
 use domain::permission::Permission;
 use domain::survivorship::Decision;

@@ -321,8 +321,9 @@ pub async fn replay(
         }
         None => {
             tx.run(
+                // What waits for its next try as well: somebody says that it is worth one now.
                 "UPDATE target SET state = 1, due_at = $3, attempts = 0
-                 WHERE tenant_id = $1 AND connection_id = $2 AND state = 2",
+                 WHERE tenant_id = $1 AND connection_id = $2 AND (state = 2 OR state = 1 AND due_at > $3)",
                 [tx.owner(), connection.0.into(), now.into()],
             )
             .await
