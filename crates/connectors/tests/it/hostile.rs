@@ -201,7 +201,7 @@ async fn ten_gibibytes_in_a_small_archive_are_refused() {
 fn costs_its_own_file_alone(pulled: &Pulled) {
     assert_eq!(pulled.rejects.len(), 1, "{:?}", pulled.rejects.iter().map(|reject| &reject.said).collect::<Vec<_>>());
     let reject = &pulled.rejects[0];
-    assert_eq!(reject.place, "customers.csv line 2");
+    assert!(reject.place == "customers.csv" && reject.said.contains("line 2"), "{}: {}", reject.place, reject.said);
     assert!(!reject.said.is_empty() && !reject.fix.is_empty());
     assert!(reject.raw.len() <= 1024 * 1024, "what is kept of it is bounded");
     assert!(pulled.records.iter().any(|record| record.body["Last Name"] == "Lee"), "the good file was lost with it");
