@@ -209,7 +209,11 @@ impl Agreement {
             .find(|object| word(object, "object") == "customer")
             .map_or(0, |object| number(object, &["held"]));
         // The overview counts to 20,000.
-        self.check(format!("{}: contacts held", crm.name), number(&truth, &["objects", "customer"]).min(HELD_MAX), held);
+        self.check(
+            format!("{}: contacts held", crm.name),
+            number(&truth, &["objects", "customer"]).min(HELD_MAX),
+            held,
+        );
         self.check(format!("{}: effects that happened twice", crm.name), 0, number(&truth, &["effects", "duplicates"]));
         let repeated = number(&truth, &["effects", "keys_with_more_than_one_effect"]);
         self.check(format!("{}: idempotency keys with two effects", crm.name), 0, repeated);

@@ -39,7 +39,7 @@ pub fn changes(export: &Path, of: usize, many: usize, round: usize) -> anyhow::R
             break;
         }
         // A record without a name may have no readable part at all.
-        if (place - round) % every != 0 || row.get(last).is_none_or(str::is_empty) {
+        if !(place - round).is_multiple_of(every) || row.get(last).is_none_or(str::is_empty) {
             continue;
         }
         let changed = row.iter().enumerate().map(|(cell, text)| {

@@ -176,8 +176,11 @@ async fn a_mail_is_kept_while_the_mail_server_is_away_and_leaves_once_when_it_is
     assert!(server.log().contains("a mail was not sent"), "{}", server.log());
 }
 
-/// A receiver of traces: keeps the bodies that were posted to it.
-fn receive_traces(listener: TcpListener, received: Arc<Mutex<Vec<(String, Vec<u8>)>>>) {
+/// First lines and bodies of what was posted.
+type Posted = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
+
+/// A receiver of traces: keeps what was posted to it.
+fn receive_traces(listener: TcpListener, received: Posted) {
     for stream in listener.incoming() {
         let (Ok(stream), received) = (stream, Arc::clone(&received)) else { return };
         std::thread::spawn(move || {
@@ -213,7 +216,7 @@ async fn spans_of_requests_reach_the_receiver_of_traces() {
     let (test, redis) = (TestDb::fresh().await, TestRedis::start());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    let received = Arc::new(Mutex::new(Vec::new()));
+    let received = Posted::default();
     let keep = Arc::clone(&received);
     std::thread::spawn(move || receive_traces(listener, keep));
     let settings =
