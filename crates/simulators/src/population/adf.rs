@@ -26,7 +26,7 @@ impl Lead {
         xml.element("name part=\"full\" type=\"business\"", &contact.company_name);
         xml.element("email", &contact.email);
         xml.element("phone type=\"cellphone\"", &contact.phone_mobile);
-        xml.element("phone type=\"phone\"", &contact.phone_home);
+        xml.element("phone type=\"home\"", &contact.phone_home);
         if !contact.street.is_empty() {
             xml.0.push_str("<address>");
             xml.element("street line=\"1\"", &contact.street);
