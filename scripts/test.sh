@@ -30,7 +30,18 @@ run_tests() { # run_tests [nextest arguments]
       (cd "$root" && cargo test --quiet --workspace --locked --doc) || fail "Documentation tests failed."
     fi
     if compgen -G "$root/e2e/journeys/*.mjs" >/dev/null; then journeys; fi
+    short_chaos
   fi
+}
+
+# Kills in the middle of a small sync, on a stack of its own. Of this one's settings it must inherit nothing.
+short_chaos() {
+  step "Chaos, in short"
+  env -u DATABASE_URL -u DATABASE_OWNER_URL -u DATABASE_ADMIN_URL -u REDIS_URL -u DRIVELINE_REDIS_CONF \
+    -u DRIVELINE_BIND -u DRIVELINE_WORKER_BIND -u DRIVELINE_PUBLIC_URL -u DRIVELINE_MASTER_KEY -u DRIVELINE_FILES_DIR \
+    -u DRIVELINE_APP_PASSWORD -u DRIVELINE_READONLY_PASSWORD \
+    DRIVELINE_PROFILE="${DRIVELINE_TEST_PROFILE:-dev}" "$root/dev" chaos --records 1000 --kills 4 9>&- ||
+    fail "Something was lost, doubled or stuck." "The lines above say what; the same seed strikes the same way."
 }
 
 # The browser journeys, each against one stack on a fresh database.

@@ -7,6 +7,7 @@ pub mod agreement;
 pub mod api;
 pub mod bayside;
 pub mod bench;
+pub mod chaos;
 pub mod processes;
 pub mod sandbox;
 pub mod standing;

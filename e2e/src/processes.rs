@@ -70,6 +70,16 @@ impl Part {
         })
     }
 
+    /// The variable that tells it where to listen; Redis reads a file.
+    const fn place_variable(self) -> Option<&'static str> {
+        match self {
+            Self::Redis => None,
+            Self::Simulators => Some("DRIVELINE_SIMULATORS_BIND"),
+            Self::Server => Some("DRIVELINE_BIND"),
+            Self::Worker => Some("DRIVELINE_WORKER_BIND"),
+        }
+    }
+
     /// What answers 200 once it is ready; Redis only has to listen.
     const fn ready_path(self) -> Option<&'static str> {
         match self {
@@ -93,6 +103,8 @@ pub struct Stack {
     bin: PathBuf,
     logs: PathBuf,
     running: BTreeMap<Part, Child>,
+    /// Where a part listens that was replaced while its forerunner still had the place that the environment names.
+    moved: BTreeMap<Part, String>,
     http: reqwest::Client,
 }
 
@@ -115,6 +127,7 @@ impl Stack {
             bin: setting("DRIVELINE_BIN_DIR")?.into(),
             logs: setting("DRIVELINE_LOG_DIR")?.into(),
             running: BTreeMap::new(),
+            moved: BTreeMap::new(),
             http: reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?,
         })
     }
@@ -148,6 +161,9 @@ impl Stack {
         if part == Part::Redis {
             command.arg(setting("DRIVELINE_REDIS_CONF")?);
         }
+        if let (Some(place), Some(variable)) = (self.moved.get(&part), part.place_variable()) {
+            command.env(variable, place);
+        }
         command.env("NO_COLOR", "1").stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let child = command.spawn().with_context(|| format!("starting {}", part.name()))?;
         self.running.insert(part, child);
@@ -170,18 +186,25 @@ impl Stack {
     /// # Errors
     /// Where it does not run, or does not stop.
     pub async fn stop(&mut self, part: Part) -> anyhow::Result<()> {
-        let mut child = self.running.remove(&part).with_context(|| format!("{} does not run", part.name()))?;
-        Command::new("kill").args(["-TERM", &child.id().to_string()]).status().context("kill -TERM")?;
-        let until = Instant::now() + STOP_TIME_MAX;
-        while child.try_wait()?.is_none() {
-            if Instant::now() > until {
-                child.kill()?;
-                child.wait()?;
-                bail!("{} did not stop within {} s of being asked", part.name(), STOP_TIME_MAX.as_secs());
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-        Ok(())
+        let child = self.running.remove(&part).with_context(|| format!("{} does not run", part.name()))?;
+        end(child, part).await
+    }
+
+    /// Starts another process of a part beside the one that runs, and asks that one to stop once the new one is ready:
+    /// old and new work together for a moment. Only for what nobody calls by its address.
+    ///
+    /// # Errors
+    /// Where the new one does not start, or the old one does not stop.
+    pub async fn replace(&mut self, part: Part) -> anyhow::Result<()> {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").context("a free port")?.local_addr()?;
+        let old = self.running.remove(&part).with_context(|| format!("{} does not run", part.name()))?;
+        self.moved.insert(part, free.to_string());
+        let started = match self.start(part) {
+            Ok(()) => self.until_ready(part).await,
+            Err(error) => Err(error),
+        };
+        let stopped = end(old, part).await;
+        started.and(stopped)
     }
 
     /// Waits until a process is ready.
@@ -206,7 +229,7 @@ impl Stack {
     }
 
     async fn is_ready(&self, part: Part) -> anyhow::Result<bool> {
-        let address = part.address()?;
+        let address = self.moved.get(&part).cloned().map_or_else(|| part.address(), Ok)?;
         Ok(match part.ready_path() {
             Some(path) => {
                 let asked = self.http.get(format!("http://{address}{path}")).send().await;
@@ -230,6 +253,21 @@ impl Stack {
         let (resident, peak) = (mb("VmRSS:").context("no VmRSS")?, mb("VmHWM:").context("no VmHWM")?);
         Ok(Memory { resident, peak })
     }
+}
+
+/// Asks a process to stop, and waits until it has.
+async fn end(mut child: Child, part: Part) -> anyhow::Result<()> {
+    Command::new("kill").args(["-TERM", &child.id().to_string()]).status().context("kill -TERM")?;
+    let until = Instant::now() + STOP_TIME_MAX;
+    while child.try_wait()?.is_none() {
+        if Instant::now() > until {
+            child.kill()?;
+            child.wait()?;
+            bail!("{} did not stop within {} s of being asked", part.name(), STOP_TIME_MAX.as_secs());
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    Ok(())
 }
 
 impl Drop for Stack {

@@ -237,6 +237,9 @@ pub struct Outgoing {
     pub external_id: Option<String>,
     /// The state to reach, only the fields that `Push::fields` names.
     pub record: Record,
+    /// Records of this system that are known to be somebody else's, though a search may find them by what both have in
+    /// common. Not to be taken over.
+    pub taken: Vec<String>,
     /// The keys in this system of the objects that `Ref` fields point to, where it has them.
     pub refs: Vec<(Field, String)>,
     /// The records behind the `Ref` fields that `Push::carries` names; empty for all others.

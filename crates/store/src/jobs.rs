@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 /// A transaction of a handler that is idle for this long is ended by Postgres: its process is frozen, and the row
 /// lock it holds would keep the job from everybody else.
-const FROZEN_MS: u32 = 20_000;
+pub(crate) const FROZEN_MS: u32 = 20_000;
 /// A worker that dies takes all it runs with it. What was there for the second time may be the killer: from then on
 /// such jobs run one at a time, so that the next crash shows which one it was, and the others are cleared.
 const SUSPECT_CRASHES: i32 = 2;

@@ -4,7 +4,7 @@ use super::Engine;
 use super::ingest::Origin;
 use super::plan::{Entity, Planned, by_entity, plan};
 use domain::survivorship::{Member, agree};
-use domain::{ConnectionId, GoldenId, Lane, ObjectKind, SystemRole};
+use domain::{ConnectionId, GoldenId, Lane, ObjectKind, Record, SystemRole};
 use queue::{JobKind, NewJob, enqueue_all};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use store::engine::goldens::{self, GoldenRow, GoldenState};
@@ -116,7 +116,6 @@ impl Engine {
             jobs.push(deliver_job(*connection, origin.lane));
         }
         for (connection, object) in &planned.feeds {
-            landscape::raise_feed(tx, *connection, *object).await?;
             // A sold vehicle must leave the web before anything else is done (W8).
             jobs.push(publish_job(*connection, *object, if origin.full { origin.lane } else { Lane::Sold }));
         }
@@ -124,6 +123,10 @@ impl Engine {
         tracing::debug!(%object, jobs = jobs.len(), "planned what follows");
         if !jobs.is_empty() {
             enqueue_all(tx, &jobs).await?;
+        }
+        // After its job is locked, as the job itself does it.
+        for (connection, object) in &planned.feeds {
+            landscape::raise_feed(tx, *connection, *object).await?;
         }
         Ok(())
     }
@@ -198,18 +201,22 @@ pub(crate) fn publish_job(connection: ConnectionId, object: ObjectKind, lane: La
 
 /// The members that survivorship hears. What only repeats our own words is heard where nobody else is left.
 fn voices(members: &[MemberRow], landscape: &Landscape) -> Vec<Member> {
-    let witnesses: Vec<Member> = members.iter().filter(|row| !row.doc.echo).map(|row| voice(row, landscape)).collect();
-    if witnesses.is_empty() { members.iter().map(|row| voice(row, landscape)).collect() } else { witnesses }
+    let witnesses: Vec<Member> =
+        members.iter().filter_map(|row| Some(voice(row, row.doc.own_words()?, landscape))).collect();
+    if witnesses.is_empty() {
+        return members.iter().map(|row| voice(row, row.doc.record.clone(), landscape)).collect();
+    }
+    witnesses
 }
 
 /// A member as survivorship hears it.
-fn voice(row: &MemberRow, landscape: &Landscape) -> Member {
+fn voice(row: &MemberRow, record: Record, landscape: &Landscape) -> Member {
     Member {
         id: row.id,
         connection: row.connection,
         role: landscape.connection(row.connection).map_or(SystemRole::Other, |connection| connection.role),
         changed_at: row.changed_at,
         since: row.doc.since.clone(),
-        record: row.doc.record.clone(),
+        record,
     }
 }

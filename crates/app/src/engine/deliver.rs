@@ -15,7 +15,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::panic::AssertUnwindSafe;
 use store::TenantTx;
 use store::engine::landscape::{ConnectionPlan, Landscape};
-use store::engine::targets;
+use store::engine::{take_turn, targets};
 
 /// One slice of deliveries; then others have their turn.
 const SLICE: TimeDelta = TimeDelta::seconds(45);
@@ -91,6 +91,8 @@ impl Engine {
         }
         let now = self.now();
         let tx = self.db.tenant(&lease.scope()).await?;
+        // Before the job's row: a page that has the turn asks for this very job.
+        take_turn(&tx, object).await?;
         // An answer is progress, whatever it says.
         lease.advance(&tx).await?;
         let notes = self.settle(&tx, landscape, plan, access, push, object, &by_id, done).await?;

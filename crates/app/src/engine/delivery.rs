@@ -1,19 +1,21 @@
 //! The next deliveries of a connection, put together from the database: the record, its key there, what it points to.
 
 use super::deliver::CALLS_AT_ONCE;
+use super::land::MATCHER;
 use super::plan::agreement;
 use super::{Engine, EngineError};
 use chrono::TimeDelta;
 use connectors::{Outgoing, Push as PushTo};
 use domain::schema::FieldType;
 use domain::{Field, GoldenId, ObjectKind, Record};
+use matching::Matcher;
 use queue::Lease;
 use std::collections::{BTreeSet, HashMap};
 use store::TenantTx;
 use store::engine::landscape::{ConnectionPlan, Push};
 use store::engine::records::{self, MemberRow};
 use store::engine::targets::{self, Missed, TargetRow, TargetState};
-use store::engine::{goldens, references};
+use store::engine::{goldens, lookup, references, take_turn};
 use uuid::Uuid;
 
 /// How long a record waits for the one it refers to.
@@ -57,6 +59,7 @@ impl Engine {
         }
         let refs = self.references(&tx, plan, object, ids).await?;
         let carried = self.carried(&tx, push.carries(object), &refs).await?;
+        let mut taken = taken(&tx, plan, object, &due, &goldens).await?;
         let may_create = plan.objects.get(&object).is_some_and(|sync| sync.push == Push::CreateAndUpdate);
         let fields = push.fields(object);
         let (mut batch, mut early) = (Vec::with_capacity(due.len()), Vec::new());
@@ -84,6 +87,7 @@ impl Engine {
                     idempotency_key: key_of(target.golden, golden.version, &record, held.as_ref(), target.withdraw),
                     external_id,
                     record,
+                    taken: taken.remove(&target.golden).unwrap_or_default(),
                     refs: pointing.map(|p| p.keys.clone()).unwrap_or_default(),
                     related: pointing.map(|p| carried_by(p, push.carries(object), &carried)).unwrap_or_default(),
                     may_create: may_create && !target.withdraw,
@@ -94,6 +98,7 @@ impl Engine {
             });
         }
         if !early.is_empty() {
+            take_turn(&tx, object).await?;
             lease.hold(&tx).await?;
             targets::postpone(&tx, plan.id, &early).await?;
             failpoint!("engine::wait_for_reference::before_commit");
@@ -164,6 +169,29 @@ impl Engine {
 /// people changed back after us is written again.
 fn key_of(golden: GoldenId, version: i64, wanted: &Record, held: Option<&Record>, withdraw: bool) -> String {
     format!("{golden}-{version}-{}", hex::encode(agreement(wanted, held, withdraw)))
+}
+
+/// For what is not known to be in a system: its records that a search may find and that are somebody else's.
+async fn taken(
+    tx: &TenantTx,
+    plan: &ConnectionPlan,
+    object: ObjectKind,
+    due: &[TargetRow],
+    goldens: &HashMap<GoldenId, goldens::GoldenRow>,
+) -> Result<HashMap<GoldenId, Vec<String>>, EngineError> {
+    let unknown = due.iter().filter(|target| target.external_id.is_none() && !target.withdraw);
+    let keys: Vec<(GoldenId, i64)> = unknown
+        .filter_map(|target| goldens.get(&target.golden))
+        .flat_map(|golden| {
+            let keys = MATCHER.keys(&golden.golden.record(object), plan.rooftop);
+            keys.into_iter().filter(|key| key.blocks).map(|key| (golden.id, tx.keys().index64(key.purpose, &key.value)))
+        })
+        .collect();
+    let mut taken: HashMap<GoldenId, Vec<String>> = HashMap::new();
+    for (golden, key) in lookup::of_others(tx, plan.id, &keys, MATCHER.shared_max()).await? {
+        taken.entry(golden).or_default().push(key);
+    }
+    Ok(taken)
 }
 
 #[derive(Default)]

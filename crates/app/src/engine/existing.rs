@@ -101,12 +101,12 @@ impl Engine {
     ) -> Result<bool, EngineError> {
         let now = self.now();
         let tx = self.db.tenant(&lease.scope()).await?;
+        // Before it is looked: an entity must not change between the look and the plan.
+        take_turn(&tx, object).await?;
         lease.advance(&tx).await?;
         let Some(progress) = existing::progress(&tx, plan.id, object).await?.filter(|p| p.wanted > p.done) else {
             return Ok(false);
         };
-        // Before it is looked: an entity must not change between the look and the plan.
-        take_turn(&tx, object).await?;
         let piece = existing::piece(&tx, plan.id, object, progress.after, tellers(landscape, plan), PIECE).await?;
         existing::advance(&tx, plan.id, object, progress.wanted, piece.last).await?;
         let ids: BTreeSet<_> = piece.open.into_iter().collect();

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use store::engine::failures::{self, Report};
 use store::engine::inbox::{self, Message};
 use store::engine::landscape::{ConnectionPlan, Landscape};
+use store::engine::take_turn;
 
 /// Messages read together.
 const MESSAGES: i64 = 50;
@@ -57,24 +58,30 @@ impl Engine {
         landscape: &Landscape,
         plan: &ConnectionPlan,
         access: &Access,
-        read: Vec<(InboxId, Read)>,
+        mut read: Vec<(InboxId, Read)>,
         fetched: Vec<(ObjectKind, Payload)>,
     ) -> Result<(), EngineError> {
         let now = self.now();
-        let tx = self.db.tenant(&lease.scope()).await?;
-        lease.advance(&tx).await?;
         let mut by_object: BTreeMap<ObjectKind, Vec<Payload>> = BTreeMap::new();
         let mut rejects = Vec::new();
         for (object, payload) in fetched {
             by_object.entry(object).or_default().push(payload);
         }
+        for (_, what) in &mut read {
+            if let Read::Records(received) = what {
+                for (object, payload) in received.records.drain(..) {
+                    by_object.entry(object).or_default().push(payload);
+                }
+            }
+        }
+        let tx = self.db.tenant(&lease.scope()).await?;
+        for object in by_object.keys() {
+            take_turn(&tx, *object).await?;
+        }
         for (id, what) in read {
             let subject = format!("inbox:{id}");
             match what {
                 Read::Records(received) => {
-                    for (object, payload) in received.records {
-                        by_object.entry(object).or_default().push(payload);
-                    }
                     rejects.extend(received.rejects);
                     inbox::settle(&tx, id, false, now).await?;
                     failures::resolve(&tx, plan.id, vec![subject], now).await?;
@@ -101,6 +108,8 @@ impl Engine {
             let Some(mapping) = self.mapping(plan, access, object) else { continue };
             self.take_in(&tx, &origin, prepare(&mapping, payloads), &[]).await?;
         }
+        // At the very end: whoever sends a webhook meanwhile asks for this job, and must not wait for it.
+        lease.advance(&tx).await?;
         failpoint!("engine::inbox::before_commit");
         lease.commit(tx).await?;
         failpoint!("engine::inbox::after_commit");
@@ -158,6 +167,7 @@ impl Engine {
             Err(error) => return self.postpone_inbox(lease, plan, &error).await,
         };
         let tx = self.db.tenant(&lease.scope()).await?;
+        take_turn(&tx, object).await?;
         lease.advance(&tx).await?;
         let mut origin = self.on_its_own(&landscape, plan, Lane::Lead);
         origin.again = true;
@@ -166,7 +176,6 @@ impl Engine {
                 self.take_in(&tx, &origin, prepare(&mapping, vec![payload]), &[]).await?;
             }
             None => {
-                store::engine::take_turn(&tx, object).await?;
                 self.remove(&tx, &origin, object, vec![external_id.to_owned()]).await?;
             }
         }

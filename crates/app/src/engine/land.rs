@@ -5,7 +5,7 @@ use super::keep::Kept;
 use super::prepare::{Prepared, PreparedPage, is_our_fault};
 use chrono::{DateTime, Utc};
 use domain::schema::FieldType;
-use domain::{Failure, Fault, Field, GoldenId, NextStep, ObjectKind, RunId, SourceRecordId};
+use domain::{Failure, Fault, Field, GoldenId, NextStep, ObjectKind, Record, RunId, SourceRecordId};
 use matching::{Assignment, Hierarchy, Known, Matcher, Probe, assign};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -28,6 +28,8 @@ pub(crate) struct Fresh {
     pub id: SourceRecordId,
     pub before: Option<Before>,
     before_doc: Option<SourceDoc>,
+    /// Where we have written: what its system says by itself.
+    own: Option<Record>,
     /// Hash and whether it blocks.
     pub keys: Vec<(i64, bool)>,
 }
@@ -74,7 +76,9 @@ pub(crate) async fn sort_out(
             Some(known) => known.doc(tx)?,
             None => None,
         };
+        let own = before_doc.as_ref().and_then(|doc: &SourceDoc| doc.own_of(&prepared.checked.record));
         fresh.push(Fresh {
+            own,
             id: known.as_ref().map_or_else(SourceRecordId::new, |known| known.id),
             prepared,
             before: known,
@@ -93,11 +97,16 @@ pub(crate) fn keys_of(tx: &TenantTx, connection: &ConnectionPlan, record: &Fresh
     if record.is_flagged() {
         return Vec::new();
     }
-    MATCHER
-        .keys(&record.prepared.checked.record, connection.rooftop)
-        .iter()
-        .map(|key| (tx.keys().index64(key.purpose, &key.value), key.blocks))
-        .collect()
+    let mut keys: Vec<(i64, bool)> = Vec::new();
+    for told in std::iter::once(&record.prepared.checked.record).chain(&record.own) {
+        for key in MATCHER.keys(told, connection.rooftop) {
+            let key = (tx.keys().index64(key.purpose, &key.value), key.blocks);
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+    }
+    keys
 }
 
 /// Step 4: who is who.
@@ -114,11 +123,7 @@ pub(crate) async fn identify(
         .filter(|ids| ids.len() <= MATCHER.shared_max())
         .flat_map(|ids| ids.iter().map(|id| id.0))
         .collect();
-    let known: Vec<Known> = records::by_ids(tx, candidates.iter().copied().collect())
-        .await?
-        .into_iter()
-        .map(|row| Known { id: row.id, golden: row.golden, record: row.doc.record })
-        .collect();
+    let known = known_by_themselves(tx, records::by_ids(tx, candidates.iter().copied().collect()).await?).await?;
     let never = if candidates.is_empty() {
         HashSet::new()
     } else {
@@ -128,7 +133,7 @@ pub(crate) async fn identify(
         .iter()
         .map(|record| Probe {
             id: record.id,
-            record: &record.prepared.checked.record,
+            record: record.own.as_ref().filter(|own| !own.is_empty()).unwrap_or(&record.prepared.checked.record),
             keys: record.keys.iter().filter(|(_, blocks)| *blocks).map(|(key, _)| *key).collect(),
             golden: record
                 .before
@@ -146,6 +151,26 @@ pub(crate) async fn identify(
         .collect();
     let by_record = probes.iter().map(|probe| probe.id).zip(assigned.assignments).collect();
     Ok((by_record, questions))
+}
+
+/// Candidates as their systems knew them. What only repeats our own words is asked where no other record of its entity
+/// is left: else who joins whom would depend on whether we had written yet.
+async fn known_by_themselves(tx: &TenantTx, rows: Vec<MemberRow>) -> Result<Vec<Known>, StoreError> {
+    let echoes: Vec<&MemberRow> = rows.iter().filter(|row| row.doc.known_as().is_none()).collect();
+    let ids: Vec<Uuid> = echoes.iter().map(|row| row.id.0).collect();
+    let goldens: Vec<Uuid> = echoes.iter().map(|row| row.golden.0).collect();
+    let spoken_for = records::with_others(tx, goldens, ids).await?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|row| {
+            let record = match row.doc.known_as() {
+                Some(record) => record.clone(),
+                None if spoken_for.contains(&row.golden) => return None,
+                None => row.doc.record,
+            };
+            Some(Known { id: row.id, golden: row.golden, record })
+        })
+        .collect())
 }
 
 /// Puts every record of the page into exactly one of the counts.
@@ -196,7 +221,7 @@ pub(crate) async fn write_records(
                 record: checked.record.clone(),
                 issues: checked.issues.clone(),
                 since: since(record, origin.now),
-                echo: false,
+                own: record.own.clone(),
             }),
             content_hash: record.prepared.content_hash,
             golden: assignments.get(&record.id).map(Assignment::golden),
@@ -278,7 +303,7 @@ pub(crate) fn member_of(record: &Fresh, golden: GoldenId, origin: &Origin<'_>) -
             record: record.prepared.checked.record.clone(),
             issues: Vec::new(),
             since: since(record, origin.now),
-            echo: false,
+            own: record.own.clone(),
         },
     }
 }

@@ -15,6 +15,7 @@ use store::engine::failures::{self, Report};
 use store::engine::landed;
 use store::engine::landscape::{self, ConnectionPlan, Landscape};
 use store::engine::runs::{self, Counts, RunRow};
+use store::engine::take_turn;
 
 /// One slice of a pull; then others have their turn.
 const SLICE: TimeDelta = TimeDelta::seconds(45);
@@ -173,6 +174,7 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let now = self.now();
         let tx = self.db.tenant(&lease.scope()).await?;
+        take_turn(&tx, reading.run.object).await?;
         lease.advance(&tx).await?;
         let origin = Origin {
             landscape: &reading.landscape,
@@ -241,9 +243,9 @@ impl Engine {
     async fn remove_step(&self, lease: &Lease, reading: &Reading) -> Result<bool, EngineError> {
         let now = self.now();
         let tx = self.db.tenant(&lease.scope()).await?;
-        lease.advance(&tx).await?;
         let object = reading.run.object;
-        store::engine::take_turn(&tx, object).await?;
+        take_turn(&tx, object).await?;
+        lease.advance(&tx).await?;
         let gone = landed::unseen(&tx, reading.connection.id, object, reading.run.id, REMOVALS_STEP).await?;
         if gone.is_empty() {
             return Ok(false);

@@ -6,9 +6,9 @@ use chrono::TimeDelta;
 use connectors::Payload;
 use domain::{ConnectionId, Lane, ObjectKind};
 use queue::{JobOutcome, Lease};
-use store::engine::landed;
 use store::engine::landscape::Landscape;
 use store::engine::records::RecordState;
+use store::engine::{landed, take_turn};
 use uuid::Uuid;
 
 /// Records read in one transaction.
@@ -55,6 +55,7 @@ impl Engine {
             let by = mapping.clone();
             let page = tokio::task::spawn_blocking(move || prepare(&by, payloads)).await?;
             let tx = self.db.tenant(&lease.scope()).await?;
+            take_turn(&tx, object).await?;
             lease.advance(&tx).await?;
             let mut origin = self.on_its_own(&landscape, plan, Lane::Backfill);
             origin.again = true;

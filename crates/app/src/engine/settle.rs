@@ -8,17 +8,17 @@ use super::prepare::{Prepared, Trouble, is_our_fault, prepare};
 use super::{Engine, EngineError};
 use chrono::{DateTime, TimeDelta, Utc};
 use connectors::{Access, ConnectorError, Outcome, Push as PushTo, Pushed, Retry};
-use domain::{Fault, GoldenId, NextStep, ObjectKind, SourceRecordId};
+use domain::{Fault, GoldenId, NextStep, ObjectKind, Record, SourceRecordId};
 use matching::Matcher;
 use queue::JobOutcome;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use store::TenantTx;
+use store::engine::candidates;
 use store::engine::failures::{self, Report};
 use store::engine::landscape::{ConnectionPlan, Landscape};
 use store::engine::records::{self, RecordState, SourceDoc, Write};
 use store::engine::targets::{self, Delivered, Missed, TargetState};
-use store::engine::{candidates, take_turn};
 
 /// The longest key of a system, in bytes: longer ones fit no index.
 const KEY_BYTES_MAX: usize = 2_000;
@@ -91,7 +91,7 @@ impl Engine {
     }
 
     /// Takes what a system answered to our writes as if it had been pulled, already known to belong to its entity: so
-    /// the system's next report of it is nothing new.
+    /// the system's next report of it is nothing new. What the system knew by itself stays its own word.
     async fn land_echoes(
         &self,
         tx: &TenantTx,
@@ -103,7 +103,6 @@ impl Engine {
         if echoes.is_empty() {
             return Ok(());
         }
-        take_turn(tx, object).await?;
         let now = self.now();
         let ids: Vec<String> = echoes.iter().map(|(_, echo)| echo.external_id.clone()).collect();
         let known: BTreeMap<String, records::Before> = records::before(tx, plan.id, object, ids)
@@ -126,11 +125,16 @@ impl Engine {
             }
             let id = before.map_or_else(SourceRecordId::new, |b| b.id);
             let rooftop = landscape.connection(plan.id).and_then(|c| c.rooftop);
-            let keys: Vec<i64> = MATCHER
-                .keys(&echo.checked.record, rooftop)
-                .iter()
+            let told = match before.filter(|b| b.state == RecordState::Identified) {
+                Some(before) => before.doc(tx)?,
+                None => None,
+            };
+            let keys: BTreeSet<i64> = std::iter::once(&echo.checked.record)
+                .chain(told.as_ref().and_then(SourceDoc::known_as))
+                .flat_map(|record| MATCHER.keys(record, rooftop))
                 .map(|key| tx.keys().index64(key.purpose, &key.value))
                 .collect();
+            let (record, issues) = (echo.checked.record.clone(), echo.checked.issues.clone());
             let write = Write {
                 id,
                 // Two answers may name one record.
@@ -138,16 +142,14 @@ impl Engine {
                 external_id: echo.external_id.clone(),
                 raw: echo.raw.clone(),
                 raw_hash: echo.raw_hash,
-                doc: Some(SourceDoc {
-                    record: echo.checked.record.clone(),
-                    issues: echo.checked.issues.clone(),
-                    since: BTreeMap::new(),
-                    echo: true,
+                doc: Some(match told {
+                    Some(told) => told.overwritten(record, issues),
+                    None => SourceDoc { record, issues, since: BTreeMap::new(), own: Some(Record::new(object)) },
                 }),
                 content_hash: echo.content_hash,
                 golden: Some(theirs.unwrap_or(golden)),
                 state: RecordState::Identified,
-                lookup_keys: keys,
+                lookup_keys: keys.into_iter().collect(),
                 // An echo is as old as what it repeats: it must not make our own values the newest.
                 changed_at: before.map_or(DateTime::UNIX_EPOCH, |b| b.changed_at),
             };

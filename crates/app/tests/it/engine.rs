@@ -5,7 +5,7 @@ use app::engine::candidates::Verdict;
 use domain::{Field, ObjectKind};
 use serde_json::{Value as Json, json};
 use std::sync::atomic::Ordering;
-use store::engine::{candidates, failures};
+use store::engine::{candidates, failures, landed, runs};
 
 const CUSTOMER: ObjectKind = ObjectKind::Customer;
 
@@ -120,6 +120,48 @@ async fn an_answer_that_is_lost_after_its_effect_makes_no_duplicate() {
 
     assert_eq!(CRM.all(CUSTOMER).len(), 1);
     assert_eq!(CRM.creates.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn what_only_the_crm_knows_stays_known_after_we_wrote_there() {
+    let here = Dealership::open().await;
+    let ann = |consent: &str| {
+        let mut ann = customer("Ann", "Lee", "a@example.com");
+        ann["consent_email"] = json!(consent);
+        ann
+    };
+    let mut theirs = customer("Ann", "Lee", "a@example.com");
+    theirs["phone_mobile"] = json!("4155550111");
+    CRM.put(CUSTOMER, "c1", theirs);
+    here.sync(here.crm, CUSTOMER).await;
+    DMS.put(CUSTOMER, "1", ann("opted_out"));
+    here.sync(here.dms, CUSTOMER).await;
+    assert_eq!(CRM.all(CUSTOMER)[0]["consent_email"], "opted_out");
+
+    DMS.put(CUSTOMER, "1", ann("opted_in"));
+    here.sync(here.dms, CUSTOMER).await;
+
+    let goldens = here.goldens(CUSTOMER).await;
+    let value = |field: Field| goldens[0].golden.fields.get(&field).map(|decided| decided.value.to_plain());
+    assert_eq!(value(Field::PHONE_MOBILE).as_deref(), Some("+14155550111"), "the CRM told it, and nobody else");
+    assert_eq!(value(Field::CONSENT_EMAIL).as_deref(), Some("opted_in"), "what we wrote is not the CRM's word");
+}
+
+#[tokio::test]
+async fn what_we_write_to_a_system_while_it_is_read_is_not_taken_for_gone() {
+    let here = Dealership::open().await;
+    let tx = here.test.db.tenant(&here.scope).await.unwrap();
+    let now = chrono::Utc::now() - chrono::TimeDelta::hours(1);
+    let (run, _) = runs::request(&tx, here.crm, CUSTOMER, "full", "person", now).await.unwrap();
+    runs::start(&tx, run, now).await.unwrap();
+    tx.commit().await.unwrap();
+
+    DMS.put(CUSTOMER, "1", customer("Ann", "Lee", "a@example.com"));
+    here.sync(here.dms, CUSTOMER).await;
+
+    let tx = here.test.db.tenant(&here.scope).await.unwrap();
+    assert_eq!(landed::count_unseen(&tx, here.crm, CUSTOMER, run).await.unwrap(), (0, 1));
+    assert!(landed::unseen(&tx, here.crm, CUSTOMER, run, 10).await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -71,6 +71,7 @@ struct Found {
     own_id: Option<String>,
     first_name: Option<String>,
     last_name: Option<String>,
+    company: Option<String>,
 }
 
 /// What a search found, by driveline id and by e-mail.
@@ -203,7 +204,7 @@ impl Writing<'_> {
             let email = out.record.text(Field::EMAIL).map(str::to_lowercase);
             let holder = email.as_ref().and_then(|email| search.by_email.get(email));
             let is_taken = email.as_ref().is_some_and(|email| !addresses.insert(email.clone()));
-            let holder_is_same = holder.is_some_and(|found| is_same(found, out));
+            let holder_is_same = holder.is_some_and(|found| !out.taken.contains(&found.id) && is_same(found, out));
             let without_email = is_taken || (holder.is_some() && !holder_is_same);
             if let Some(id) = search.by_own.get(&own_id) {
                 updates.push((place, self.input(out, id.clone(), false, without_email)));
@@ -262,7 +263,8 @@ impl Writing<'_> {
             }
             Kind::Deals => BTreeSet::new(),
         };
-        let properties = ["email", OWN_ID, "firstname", "lastname", "hs_additional_emails"].map(ToOwned::to_owned);
+        let properties =
+            ["email", OWN_ID, "firstname", "lastname", "company", "hs_additional_emails"].map(ToOwned::to_owned);
         for found in self.read_by("email", emails.into_iter().collect(), &properties).await? {
             let of = |name: &str| found.get("properties").and_then(|p| p.get(name)).and_then(Json::as_str);
             let Some(id) = found.get("id").and_then(Json::as_str) else { continue };
@@ -271,6 +273,7 @@ impl Writing<'_> {
                 own_id: of(OWN_ID).map(ToOwned::to_owned),
                 first_name: of("firstname").map(str::to_lowercase),
                 last_name: of("lastname").map(str::to_lowercase),
+                company: of("company").map(str::to_lowercase),
             };
             let addresses =
                 of("email").into_iter().chain(of("hs_additional_emails").into_iter().flat_map(|a| a.split(';')));
@@ -507,11 +510,20 @@ fn is_same(found: &Found, out: &Outgoing) -> bool {
     match &found.own_id {
         Some(own) => *own == out.golden.to_string(),
         None => {
-            let agrees = |theirs: &Option<String>, field: Field| match (theirs, out.record.text(field)) {
-                (Some(theirs), Some(ours)) => *theirs == ours.to_lowercase(),
+            let ours = |field: Field| out.record.text(field).map(str::to_lowercase);
+            let agrees = |theirs: &Option<String>, field: Field| match (theirs, ours(field)) {
+                (Some(theirs), Some(ours)) => *theirs == ours,
                 (None, _) | (_, None) => true,
             };
-            agrees(&found.first_name, Field::FIRST_NAME) && agrees(&found.last_name, Field::LAST_NAME)
+            let surname = match (&found.last_name, ours(Field::LAST_NAME)) {
+                (Some(theirs), Some(ours)) => *theirs == ours,
+                // Neither is a person by name: companies, or nothing but an address.
+                (None, None) => agrees(&found.company, Field::COMPANY_NAME),
+                // A company and the person who answers its mail are two.
+                (Some(_), None) => ours(Field::COMPANY_NAME).is_none(),
+                (None, Some(_)) => found.company.is_none(),
+            };
+            surname && agrees(&found.first_name, Field::FIRST_NAME)
         }
     }
 }

@@ -240,6 +240,7 @@ pub fn outgoing(record: Record) -> Outgoing {
         idempotency_key: format!("{golden}:1"),
         external_id: None,
         record,
+        taken: Vec::new(),
         refs: Vec::new(),
         related: Vec::new(),
         may_create: true,

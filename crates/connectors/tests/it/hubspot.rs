@@ -240,6 +240,36 @@ async fn a_contact_that_is_there_already_is_found_and_not_made_again() {
 }
 
 #[tokio::test]
+async fn a_contact_that_is_known_to_be_somebody_elses_is_not_taken_over() {
+    let bench = Bench::start(Fixture).await;
+    let theirs =
+        add(&bench, "contacts", json!({"email": "ann1@example.com", "firstname": "Ann", "lastname": "Lee1"})).await;
+    let mut out = bench.outgoing(1);
+    out.taken.push(theirs.clone());
+
+    let pushed = bench.push(&bench.access(), std::slice::from_ref(&out)).await.unwrap();
+
+    assert!(matches!(&pushed[0].outcome, Outcome::Created { external_id } if *external_id != theirs), "{pushed:?}");
+    assert_eq!(get(&bench, "contacts", &theirs).await["properties"]["driveline_id"], Json::Null);
+}
+
+#[tokio::test]
+async fn a_company_does_not_take_over_the_contact_of_who_answers_its_mail() {
+    let bench = Bench::start(Fixture).await;
+    let clerk = json!({"email": "info@apex.example", "firstname": "Raj", "lastname": "Patel", "company": "Apex"});
+    let clerk = add(&bench, "contacts", clerk).await;
+    let company = domain::Record::new(ObjectKind::Customer)
+        .with_text(Field::CUSTOMER_KIND, "business")
+        .with_text(Field::COMPANY_NAME, "Apex")
+        .with_text(Field::EMAIL, "info@apex.example");
+
+    let pushed = bench.push(&bench.access(), &[outgoing(company)]).await.unwrap();
+
+    assert!(matches!(&pushed[0].outcome, Outcome::Created { external_id } if *external_id != clerk), "{pushed:?}");
+    assert_eq!(get(&bench, "contacts", &clerk).await["properties"]["lastname"], "Patel");
+}
+
+#[tokio::test]
 async fn a_record_that_was_archived_there_is_made_again_only_where_it_may_be() {
     let bench = Bench::start(Fixture).await;
     let mut out = bench.outgoing(1);

@@ -20,8 +20,10 @@ pub async fn count_unseen(
 ) -> Result<(i64, i64), StoreError> {
     let row = tx
         .row(
-            "SELECT count(*) FILTER (WHERE seen_in IS DISTINCT FROM $4) AS unseen, count(*) AS every
-             FROM source_record
+            "SELECT count(*) FILTER (WHERE seen_in IS DISTINCT FROM $4 AND first_seen_at < run.began) AS unseen,
+                    count(*) AS every
+             FROM source_record CROSS JOIN LATERAL
+                  (SELECT coalesce(started_at, queued_at) AS began FROM run WHERE tenant_id = $1 AND id = $4) AS run
              WHERE tenant_id = $1 AND connection_id = $2 AND object = $3 AND state IN (0, 1, 2)",
             [tx.owner(), connection.0.into(), object.code().into(), run.0.into()],
         )
@@ -29,7 +31,8 @@ pub async fn count_unseen(
     row.map_or(Ok((0, 0)), |row| Ok((get(&row, "unseen")?, get(&row, "every")?)))
 }
 
-/// A piece of the records that a finished full pull did not see.
+/// A piece of the records that a finished full pull did not see. What we wrote there while it read says nothing: its
+/// page may have come before.
 ///
 /// # Errors
 /// [`StoreError::Database`].
@@ -45,6 +48,7 @@ pub async fn unseen(
             "SELECT external_id FROM source_record
              WHERE tenant_id = $1 AND connection_id = $2 AND object = $3 AND state IN (0, 1, 2)
                AND seen_in IS DISTINCT FROM $4
+               AND first_seen_at < (SELECT coalesce(started_at, queued_at) FROM run WHERE tenant_id = $1 AND id = $4)
              ORDER BY id LIMIT $5",
             [tx.owner(), connection.0.into(), object.code().into(), run.0.into(), limit.into()],
         )

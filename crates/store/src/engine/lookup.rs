@@ -3,7 +3,7 @@
 use crate::error::StoreError;
 use crate::sql::get;
 use crate::tx::TenantTx;
-use domain::{GoldenId, ObjectKind, SourceRecordId};
+use domain::{ConnectionId, GoldenId, ObjectKind, SourceRecordId};
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
@@ -32,6 +32,42 @@ pub async fn holders(
         holders.entry(get(&row, "key")?).or_default().push(SourceRecordId(get(&row, "record_id")?));
     }
     Ok(holders)
+}
+
+/// The records of a connection that have a key in common with one of these entities and belong to another: entity and
+/// external id. Of one key at most `holders_max` are told.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn of_others(
+    tx: &TenantTx,
+    connection: ConnectionId,
+    keys: &[(GoldenId, i64)],
+    holders_max: usize,
+) -> Result<Vec<(GoldenId, String)>, StoreError> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (goldens, keys): (Vec<Uuid>, Vec<i64>) = keys.iter().map(|(golden, key)| (golden.0, *key)).unzip();
+    let rows = tx
+        .rows(
+            "SELECT k.golden, o.external_id FROM unnest($3::uuid[], $4::bigint[]) AS k (golden, key)
+             CROSS JOIN LATERAL (
+                 SELECT s.external_id FROM lookup_key l
+                 JOIN source_record s ON s.tenant_id = l.tenant_id AND s.id = l.record_id
+                 WHERE l.tenant_id = $1 AND l.key = k.key AND s.tenant_id = $1 AND s.connection_id = $2
+                   AND s.state = 1 AND s.golden_id <> k.golden
+                 LIMIT $5) o",
+            [
+                tx.owner(),
+                connection.0.into(),
+                goldens.into(),
+                keys.into(),
+                i64::try_from(holders_max).unwrap_or(i64::MAX).into(),
+            ],
+        )
+        .await?;
+    rows.iter().map(|row| Ok((GoldenId(get(row, "golden")?), get(row, "external_id")?))).collect()
 }
 
 /// The living entities that are found by a key of each of these sets, by id. Keys may stand in different records of one

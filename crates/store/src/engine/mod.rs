@@ -15,17 +15,23 @@ pub mod runs;
 pub mod targets;
 
 use crate::error::StoreError;
+use crate::jobs::FROZEN_MS;
 use crate::tx::TenantTx;
 use domain::ObjectKind;
 
-/// Lets one writer at a time decide who is who among a tenant's objects of one kind; until the transaction ends.
+/// Lets one writer at a time decide who is who among a tenant's objects of one kind; until the transaction ends. A
+/// process that freezes with its turn loses it.
+///
+/// Take it before anything else is locked, a job's row above all: who has the turn asks for jobs, and would wait for
+/// one whose holder waits for the turn.
 ///
 /// # Errors
 /// [`StoreError::Database`].
 pub async fn take_turn(tx: &TenantTx, object: ObjectKind) -> Result<(), StoreError> {
     tx.row(
-        "SELECT pg_advisory_xact_lock(hashtextextended($1::text || ' identify ' || $2::text, 0))::text AS locked",
-        [tx.owner(), object.code().into()],
+        "SELECT set_config('idle_in_transaction_session_timeout', $3, true),
+                pg_advisory_xact_lock(hashtextextended($1::text || ' identify ' || $2::text, 0))::text AS locked",
+        [tx.owner(), object.code().into(), FROZEN_MS.to_string().into()],
     )
     .await?;
     Ok(())

@@ -61,9 +61,56 @@ pub struct SourceDoc {
     /// Fields whose value is older than the record's last change.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub since: BTreeMap<Field, DateTime<Utc>>,
-    /// Whether it only repeats what we wrote there: no witness of its own.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub echo: bool,
+    /// Where we have written: what the system said by itself, nothing of a record that we made. All that it says is its
+    /// own where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<Record>,
+}
+
+impl SourceDoc {
+    /// What the system still says by itself: nothing where all of it repeats what we wrote.
+    #[must_use]
+    pub fn own_words(&self) -> Option<Record> {
+        let Some(own) = &self.own else { return Some(self.record.clone()) };
+        let standing: Vec<Field> =
+            own.fields().filter(|(field, value)| self.record.get(*field) == Some(*value)).map(|(f, _)| f).collect();
+        (!standing.is_empty()).then(|| own.only(&standing))
+    }
+
+    /// As whom the system knew the record by itself, also where we have corrected it since: who is who must not depend
+    /// on when we wrote.
+    #[must_use]
+    pub fn known_as(&self) -> Option<&Record> {
+        match &self.own {
+            None => Some(&self.record),
+            Some(own) => (!own.is_empty()).then_some(own),
+        }
+    }
+
+    /// The same after we wrote there.
+    #[must_use]
+    pub fn overwritten(self, record: Record, issues: Vec<Issue>) -> Self {
+        Self { own: Some(self.own.unwrap_or(self.record)), since: self.since, record, issues }
+    }
+
+    /// What is the system's own of a newer reading: what it was, and what reads otherwise than before.
+    #[must_use]
+    pub fn own_of(&self, newer: &Record) -> Option<Record> {
+        let mut own = self.own.clone()?;
+        for field in Field::of(newer.object()) {
+            let value = newer.get(field);
+            if value == self.record.get(field) {
+                continue;
+            }
+            match value {
+                Some(value) => own.set(field, value.clone()),
+                None => {
+                    own.remove(field);
+                }
+            }
+        }
+        Some(own)
+    }
 }
 
 /// A source record as it was before a batch.
@@ -497,4 +544,26 @@ pub async fn origin(
     let Some(row) = row else { return Ok(None) };
     let Some(object) = ObjectKind::from_code(get(&row, "object")?) else { return Ok(None) };
     Ok(Some((ConnectionId(get(&row, "connection_id")?), object, get(&row, "external_id")?)))
+}
+
+/// Which of these entities have a living record beside those named.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn with_others(
+    tx: &TenantTx,
+    goldens: Vec<Uuid>,
+    named: Vec<Uuid>,
+) -> Result<BTreeSet<GoldenId>, StoreError> {
+    if goldens.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let rows = tx
+        .rows(
+            "SELECT DISTINCT golden_id FROM source_record
+             WHERE tenant_id = $1 AND golden_id = ANY($2) AND state = 1 AND id <> ALL($3)",
+            [tx.owner(), goldens.into(), named.into()],
+        )
+        .await?;
+    rows.iter().map(|row| Ok(GoldenId(get(row, "golden_id")?))).collect()
 }

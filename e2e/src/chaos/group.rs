@@ -1,0 +1,107 @@
+//! The dealer group that is synced while things break: three rooftops with a DMS each, one CRM, leads from the web.
+
+use crate::api::{Account, Api};
+use crate::sandbox::Sandbox;
+use crate::standing::text;
+use anyhow::{Context, bail};
+use serde_json::{Value as Json, json};
+use simulators::population::Rooftop;
+
+/// Where the rooftops are.
+const TIME_ZONE: &str = "America/New_York";
+/// The owner's password.
+const PASSWORD: &str = "nine quiet blue doors";
+
+/// A group, connected and tested; nothing has synced yet.
+#[derive(Clone)]
+pub struct Group {
+    /// Its owner, signed in.
+    pub api: Api,
+    /// Per rooftop: the DMS's company number, and the connection.
+    pub dms: Vec<(String, String)>,
+    /// The CRM's connection.
+    pub crm: String,
+    /// The connection that leads come in by.
+    pub leads: String,
+    /// Where leads are sent.
+    pub hook: String,
+}
+
+impl Group {
+    /// Signs up and connects the systems. What flows is what the DMS says, to the CRM; the DMS is not written to.
+    ///
+    /// # Errors
+    /// Where the product refuses a step, with its words.
+    pub async fn found(mut api: Api, sandbox: &Sandbox, name: &str, rooftops: &[Rooftop]) -> anyhow::Result<Self> {
+        let account = Account {
+            email: format!("owner@{}.test", name.to_lowercase().replace(' ', "-")),
+            password: PASSWORD.to_owned(),
+        };
+        api.sign_up(&account, "Chris Owner", name).await.context("signing up")?;
+        let mut group = Self { api, dms: Vec::new(), crm: String::new(), leads: String::new(), hook: String::new() };
+        for rooftop in rooftops {
+            let id = group.add_rooftop(rooftop).await?;
+            let values = json!({
+                "enterprise_code": rooftop.enterprise_code,
+                "company_number": rooftop.company_number,
+                "user": simulators::opentrack::USER,
+                "password": simulators::opentrack::PASSWORD,
+                "base_url": sandbox.vendor("opentrack"),
+                "repair_order_lines": "no",
+            });
+            let dms = group.connect(&format!("DMS {}", rooftop.name), "opentrack", Some(&id), &values).await?;
+            let one_way = json!({"pull": true, "push": "none"});
+            group.api.put(&format!("/connections/{dms}/objects/customer"), &one_way).await?;
+            group.dms.push((rooftop.company_number.clone(), dms));
+        }
+        let values = json!({"base_url": sandbox.vendor("hubspot"), "token": simulators::hubspot::PRIVATE_TOKEN});
+        group.crm = group.connect("HubSpot", "hubspot", None, &values).await?;
+        group.leads = group.connect("Web leads", "adf", None, &json!({"deliver_by": "no"})).await?;
+        let shown = group.api.get(&format!("/connections/{}", group.leads)).await?;
+        group.hook = text(&shown, "ingress_url")?;
+        Ok(group)
+    }
+
+    async fn add_rooftop(&self, rooftop: &Rooftop) -> anyhow::Result<String> {
+        let address = &rooftop.address;
+        let ask = json!({
+            "name": rooftop.name, "code": rooftop.code, "time_zone": TIME_ZONE, "phone": rooftop.phone,
+            "street": address.street, "city": address.city, "state": address.state, "zip": address.zip,
+        });
+        text(&self.api.post("/rooftops", &ask).await?, "id")
+    }
+
+    async fn connect(
+        &self,
+        name: &str,
+        connector: &str,
+        rooftop: Option<&str>,
+        values: &Json,
+    ) -> anyhow::Result<String> {
+        let ask = json!({"connector": connector, "name": name, "rooftop": rooftop, "values": values});
+        let id = text(&self.api.post("/connections", &ask).await?, "id")?;
+        let tested = self.api.post(&format!("/connections/{id}/test"), &json!({})).await?;
+        if tested.get("is_good") != Some(&Json::Bool(true)) {
+            bail!("the test of {name} failed: {}", tested.get("steps").unwrap_or(&tested));
+        }
+        Ok(id)
+    }
+
+    /// The connections in the order in which they are read first: the CRM, then one rooftop after another, so that who
+    /// was known first does not depend on which process died when.
+    #[must_use]
+    pub fn stages(&self) -> Vec<String> {
+        std::iter::once(self.crm.clone()).chain(self.dms.iter().map(|(_, connection)| connection.clone())).collect()
+    }
+
+    /// Leaves the simulated systems alone from now on: they are made anew for somebody else.
+    ///
+    /// # Errors
+    /// Where the product refuses.
+    pub async fn retire(&self) -> anyhow::Result<()> {
+        for connection in self.stages().iter().chain([&self.leads]) {
+            self.api.post(&format!("/connections/{connection}/pause"), &json!({})).await?;
+        }
+        Ok(())
+    }
+}
