@@ -37,7 +37,9 @@ impl Lead {
         }
         xml.0.push_str("</contact>");
         xml.element("comments", &self.comments);
-        xml.0.push_str("</customer><vendor><contact>");
+        xml.0.push_str("</customer><vendor>");
+        xml.element("vendorname", dealership);
+        xml.0.push_str("<contact>");
         xml.element("name part=\"full\"", dealership);
         xml.0.push_str("</contact></vendor><provider>");
         xml.element("name part=\"full\"", &self.provider);
