@@ -13,7 +13,7 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 use suppaftp::list::{File, ListParser};
-use suppaftp::tokio::{AsyncRustlsConnector, AsyncRustlsFtpStream};
+use suppaftp::tokio::{AsyncRustlsConnector, AsyncRustlsFtpStream, AsyncRustlsStream, TransferStream};
 use suppaftp::tokio_rustls::TlsConnector;
 use suppaftp::tokio_rustls::rustls::client::WebPkiServerVerifier;
 use suppaftp::tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -154,14 +154,10 @@ impl Source for Ftp {
 
     async fn open(&self, name: &str, offset: u64) -> Result<Chunks, ConnectorError> {
         let mut stream = self.signed_in().await?;
-        if offset > 0 {
-            let offset = usize::try_from(offset).map_err(|_| ConnectorError::unreadable("the file is too long"))?;
-            answered(stream.resume_transfer(offset)).await?;
-        }
-        let mut transfer = match answered(stream.retr_as_stream(name)).await {
+        let mut transfer = match retrieve(&mut stream, name, offset).await {
             Err(ConnectorError::Refused { .. }) => {
                 stream.set_mode(Mode::Passive);
-                answered(stream.retr_as_stream(name)).await?
+                retrieve(&mut stream, name, offset).await?
             }
             other => other?,
         };
@@ -180,6 +176,19 @@ impl Source for Ftp {
         });
         Ok(chunks)
     }
+}
+
+/// Asks for a file from an offset. A server forgets the offset at the first command that it refuses, so each try tells it.
+async fn retrieve(
+    stream: &mut AsyncRustlsFtpStream,
+    name: &str,
+    offset: u64,
+) -> Result<TransferStream<AsyncRustlsStream>, ConnectorError> {
+    if offset > 0 {
+        let offset = usize::try_from(offset).map_err(|_| ConnectorError::unreadable("the file is too long"))?;
+        answered(stream.resume_transfer(offset)).await?;
+    }
+    answered(stream.retr_as_stream(name)).await
 }
 
 fn entry(file: File) -> Option<Entry> {

@@ -239,3 +239,28 @@ async fn plain_ftp_works_where_it_was_chosen() {
     let protected = pull(&ftp(&server, "ftps", &[]), ObjectKind::Customer, None).await.err().unwrap();
     assert!(protected.retry() == Retry::Never, "TLS is never dropped silently: {protected:?}");
 }
+
+#[tokio::test]
+async fn an_ftps_server_that_names_a_wrong_passive_address_is_read_from_where_it_was_met() {
+    let server = Vsftpd::behind_nat(true);
+    let rows: String = (0..6_000).map(|n| format!("{n},Ann,Lee\n")).collect();
+    server.put("customers.csv", &format!("CustNo,First Name,Last Name\n{rows}"));
+    let access = ftp(&server, "ftps", &[("host_key", &server.fingerprint)]);
+
+    let files = connector().pull(ObjectKind::Customer).unwrap();
+    let ask = PageAsk { mode: PullMode::Full, cursor: None, now: chrono::Utc::now() };
+
+    let verified = connector().verify(&access).await;
+    let first = files.page(&access, ObjectKind::Customer, &ask).await.unwrap();
+    let connectors::Next::Page(cursor) = first.next else { panic!("one page") };
+    // Another process goes on in the middle of the file.
+    let elsewhere = Access { connection: domain::ConnectionId::new(), ..access };
+    let ask = PageAsk { cursor: Some(cursor), ..ask };
+    let second = files.page(&elsewhere, ObjectKind::Customer, &ask).await.unwrap();
+
+    assert!(verified.is_good(), "{:?}", verified.steps);
+    let ids: Vec<String> = first.records.into_iter().chain(second.records).map(|record| record.external_id).collect();
+    assert_eq!(ids, (0..6_000).map(|n| n.to_string()).collect::<Vec<_>>());
+    let log = server.log();
+    assert!(log.contains("Entering Passive Mode (192,0,2,1,") && log.contains("REST "), "{log}");
+}

@@ -48,6 +48,15 @@ pub struct Vsftpd {
 
 impl Vsftpd {
     pub fn start(tls: bool) -> Self {
+        Self::with(tls, "")
+    }
+
+    /// One that, without EPSV, names an address in its answer to PASV where nobody ever answers: behind a careless NAT.
+    pub fn behind_nat(tls: bool) -> Self {
+        Self::with(tls, "cmds_denied=EPSV\npasv_address=192.0.2.1\nlog_ftp_protocol=YES\n")
+    }
+
+    fn with(tls: bool, more: &str) -> Self {
         let program = program("/usr/sbin/vsftpd", "vsftpd");
         let home = tempfile::tempdir().unwrap();
         fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -72,6 +81,7 @@ impl Vsftpd {
             log = path("log").display(),
             user = if who() == "root" { "ftp".to_owned() } else { who() },
         );
+        config.push_str(more);
         if who() != "root" {
             config.push_str("run_as_launching_user=YES\n");
         }
@@ -94,6 +104,11 @@ impl Vsftpd {
         answers(&mut child, port, &path("out"));
         let fingerprint = hex::encode(Sha256::digest(issued.cert.der()));
         Self { port, user: "anonymous".into(), password: "open sesame".into(), fingerprint, child, home }
+    }
+
+    /// What it wrote down of the talk.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.home.path().join("log")).unwrap()
     }
 
     pub fn put(&self, name: &str, content: &str) {
