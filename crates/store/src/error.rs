@@ -37,14 +37,14 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether the same transaction may succeed when it is repeated at once (deadlock, serialization, lost connection).
+    /// Whether this transaction was given up, with nothing done, because it met another one: repeated at once, it may
+    /// succeed.
     #[must_use]
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Database(error) => {
                 let text = error.to_string();
                 ["deadlock detected", "could not serialize", "40001", "40P01"].iter().any(|sign| text.contains(sign))
-                    || matches!(error, sea_orm::DbErr::Conn(_) | sea_orm::DbErr::ConnectionAcquire(_))
             }
             Self::Conflict => true,
             Self::Seal { .. } | Self::Document { .. } | Self::MasterKey(_) | Self::LeaseLost => false,

@@ -161,6 +161,23 @@ async fn insert_jobs(
         .map_err(StoreError::from)
 }
 
+/// Takes the turn of a job's key for this transaction, and its row where it is open. To be called before a change of
+/// what a worker changes under that job's lease: both then take their locks in the same order.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn take_turn(tx: &TenantTx, dedupe_key: &str) -> Result<(), StoreError> {
+    // Who comes second looks for the row only after the first has made it.
+    tx.row(
+        "SELECT pg_advisory_xact_lock(hashtextextended($1::text || $2, 0))::text AS taken",
+        [tx.owner(), dedupe_key.into()],
+    )
+    .await?;
+    let open = "SELECT id FROM job WHERE tenant_id = $1 AND dedupe_key = $2 AND state IN (0, 1, 2, 5) FOR UPDATE";
+    tx.row(open, [tx.owner(), dedupe_key.into()]).await?;
+    Ok(())
+}
+
 /// What a transaction under a lease commits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Holding {

@@ -1,5 +1,6 @@
 //! Replay: of one failure, or of all that share a cause.
 
+use super::again::Tries;
 use super::agree::{deliver_job, publish_job};
 use super::syncs::pull_key;
 use super::{Engine, EngineError};
@@ -22,6 +23,16 @@ impl Engine {
     /// # Errors
     /// [`EngineError::NotFound`] for a stranger's or unknown id.
     pub async fn replay_failure(&self, scope: &TenantScope, id: FailureId) -> Result<(), EngineError> {
+        let mut tries = Tries::default();
+        loop {
+            let done = self.replay_failure_once(scope, id).await;
+            if !tries.again(&done) {
+                return done;
+            }
+        }
+    }
+
+    async fn replay_failure_once(&self, scope: &TenantScope, id: FailureId) -> Result<(), EngineError> {
         scope.require(Permission::Review)?;
         let tx = self.db.tenant(scope).await?;
         let failure = failures::find(&tx, id).await?.ok_or(EngineError::NotFound("failure"))?;
@@ -40,6 +51,22 @@ impl Engine {
     /// # Errors
     /// [`EngineError::NotFound`] for a stranger's or unknown connection.
     pub async fn replay_cause(
+        &self,
+        scope: &TenantScope,
+        connection: ConnectionId,
+        object: Option<ObjectKind>,
+        code: &str,
+    ) -> Result<usize, EngineError> {
+        let mut tries = Tries::default();
+        loop {
+            let done = self.replay_cause_once(scope, connection, object, code).await;
+            if !tries.again(&done) {
+                return done;
+            }
+        }
+    }
+
+    async fn replay_cause_once(
         &self,
         scope: &TenantScope,
         connection: ConnectionId,
@@ -113,7 +140,9 @@ impl Engine {
             // A pull or a row of a file: read it again from the system.
             _ => {
                 if let Some(object) = failure.object {
-                    store::jobs::release_by_key(tx, &pull_key(connection, object)).await?;
+                    let key = pull_key(connection, object);
+                    store::jobs::take_turn(tx, &key).await?;
+                    store::jobs::release_by_key(tx, &key).await?;
                     let (run, _) = runs::request(tx, connection, object, "changes", "replay", now).await?;
                     enqueue(tx, &super::syncs::pull_job(connection, object, run, Lane::Lead)).await?;
                 }

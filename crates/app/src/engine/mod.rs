@@ -11,6 +11,7 @@ macro_rules! failpoint {
     };
 }
 
+mod again;
 mod agree;
 pub mod candidates;
 mod deliver;

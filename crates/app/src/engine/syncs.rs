@@ -1,5 +1,6 @@
 //! Starting syncs: of a connection, of one object, of one record; approving removals.
 
+use super::again::Tries;
 use super::pull::approved;
 use super::{Engine, EngineError, reach};
 use domain::permission::Permission;
@@ -44,6 +45,22 @@ impl Engine {
     /// # Errors
     /// [`EngineError::NotFound`] for a stranger's or unknown connection, [`EngineError::NotNow`] where it is not active.
     pub async fn start_sync(
+        &self,
+        scope: &TenantScope,
+        connection: ConnectionId,
+        object: Option<ObjectKind>,
+        mode: Mode,
+    ) -> Result<Vec<RunId>, EngineError> {
+        let mut tries = Tries::default();
+        loop {
+            let done = self.start_sync_once(scope, connection, object, mode).await;
+            if !tries.again(&done) {
+                return done;
+            }
+        }
+    }
+
+    async fn start_sync_once(
         &self,
         scope: &TenantScope,
         connection: ConnectionId,
@@ -101,6 +118,7 @@ impl Engine {
     ) -> Result<RunId, EngineError> {
         let never_read = plan.objects.get(&object).is_none_or(|sync| sync.resume.is_none());
         let mode = if never_read { Mode::Full } else { mode };
+        store::jobs::take_turn(tx, &pull_key(plan.id, object)).await?;
         let (run, _) = runs::request(tx, plan.id, object, mode_name(mode), trigger, self.now()).await?;
         let lane = match (mode, trigger) {
             (Mode::Full, _) => Lane::Backfill,
@@ -134,6 +152,16 @@ impl Engine {
     /// # Errors
     /// [`EngineError::NotFound`], or [`EngineError::NotNow`] where the run does not wait for this.
     pub async fn approve_removals(&self, scope: &TenantScope, id: RunId) -> Result<(), EngineError> {
+        let mut tries = Tries::default();
+        loop {
+            let done = self.approve_removals_once(scope, id).await;
+            if !tries.again(&done) {
+                return done;
+            }
+        }
+    }
+
+    async fn approve_removals_once(&self, scope: &TenantScope, id: RunId) -> Result<(), EngineError> {
         let tx = self.db.tenant(scope).await?;
         let run = runs::find(&tx, id).await?.ok_or(EngineError::NotFound("run"))?;
         let landscape = Landscape::load(&tx).await?;
@@ -157,6 +185,16 @@ impl Engine {
     /// [`EngineError::NotFound`] for an unknown id, a stranger's, or one that no system tells of where the caller may
     /// start syncs.
     pub async fn resync_record(&self, scope: &TenantScope, golden: GoldenId) -> Result<(), EngineError> {
+        let mut tries = Tries::default();
+        loop {
+            let done = self.resync_record_once(scope, golden).await;
+            if !tries.again(&done) {
+                return done;
+            }
+        }
+    }
+
+    async fn resync_record_once(&self, scope: &TenantScope, golden: GoldenId) -> Result<(), EngineError> {
         let now = self.now();
         let tx = self.db.tenant(scope).await?;
         let tellers = reach::connections(scope, &Landscape::load(&tx).await?, Permission::RunSync)?;
