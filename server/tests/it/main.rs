@@ -12,6 +12,7 @@ mod canaries;
 mod document;
 mod flows;
 mod hooks;
+mod in_clear;
 mod journey;
 mod oauth;
 mod process;
