@@ -4,6 +4,8 @@
 //! [`Matcher`] is the seam behind which the scoring engine takes over; [`assign`] does not change with it.
 
 mod assign;
+pub mod clean;
+pub mod engine;
 mod hierarchy;
 mod names;
 

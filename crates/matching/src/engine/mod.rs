@@ -1,0 +1,32 @@
+//! The scoring engine: clean and intern, block, compare, learn, score, cluster, explain. Pure.
+
+pub mod band;
+pub mod block;
+pub mod cluster;
+mod compare;
+mod dictionary;
+pub mod evaluate;
+pub mod explain;
+pub mod field;
+pub mod golden;
+mod kernel;
+mod live;
+pub mod model;
+mod nickname;
+pub mod pattern;
+mod prior;
+pub mod run;
+pub mod score;
+mod sound;
+pub mod table;
+mod train;
+
+pub use band::{Band, Bands};
+pub use block::BlockLimits;
+pub use explain::{Step, Waterfall, explain};
+pub use field::{Input, Slot};
+pub use live::Live;
+pub use model::Model;
+pub use run::{Found, Stage, Wish, run};
+pub use score::Edge;
+pub use table::Table;

@@ -1,0 +1,171 @@
+//! Scoring: a pattern's weights, and how rare the values are that agree.
+
+use super::model::{Likelihoods, Logs, Model, log2_sum, probability};
+use super::pattern::{Comparison, Pattern};
+use super::table::{Family, RecordNo, Table};
+use rustc_hash::FxHashMap;
+
+/// A pair with its probability.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Edge {
+    /// The record with the smaller place.
+    pub left: u32,
+    /// The other.
+    pub right: u32,
+    /// Log2 odds that both are one person.
+    pub log2_odds: f64,
+}
+
+impl Edge {
+    /// The probability that both are one person.
+    #[must_use]
+    pub fn probability(&self) -> f64 {
+        probability(self.log2_odds)
+    }
+}
+
+/// Scores pairs of one table by one model.
+pub(crate) struct Scorer<'a> {
+    pub table: &'a Table,
+    logs: Logs,
+    /// Log2 of how often strangers agree in a value, by family, before the value is known.
+    usual: [f64; Family::COUNT],
+}
+
+/// The families of a comparison whose values' frequency counts when they agree, with whether they agree at a level.
+fn families(comparison: Comparison, level: usize) -> &'static [Family] {
+    match comparison {
+        Comparison::First if level == 1 => &[Family::First],
+        Comparison::Last if level == 1 => &[Family::Last],
+        Comparison::Company if level == 1 => &[Family::Company],
+        Comparison::Email if level == 1 => &[Family::Email],
+        Comparison::Phone if level == 1 => &[Family::Phone],
+        Comparison::Birth if level == 1 => &[Family::Birth],
+        Comparison::Licence if level == 1 => &[Family::Licence],
+        Comparison::Vin if level == 1 => &[Family::Vin],
+        Comparison::Street if level % 5 == 1 => &[Family::Street],
+        Comparison::Place if level / 12 == 1 => &[Family::Zip],
+        Comparison::Place if level / 3 % 4 == 1 => &[Family::City],
+        Comparison::First
+        | Comparison::Last
+        | Comparison::Middle
+        | Comparison::Suffix
+        | Comparison::Company
+        | Comparison::Email
+        | Comparison::Phone
+        | Comparison::Street
+        | Comparison::Extra
+        | Comparison::Place
+        | Comparison::Birth
+        | Comparison::Licence
+        | Comparison::Vin => &[],
+    }
+}
+
+impl<'a> Scorer<'a> {
+    pub(crate) fn new(table: &'a Table, model: &Model) -> Self {
+        let share = |comparison: Comparison, agrees: fn(usize) -> bool, known: fn(usize) -> bool| {
+            let strangers = &model.of(comparison).strangers;
+            let sum = |of: &dyn Fn(usize) -> bool| -> f64 {
+                (1..strangers.len()).filter(|level| known(*level) && of(*level)).map(|level| strangers[level]).sum()
+            };
+            (sum(&agrees).max(1e-12) / sum(&|_| true).max(1e-12)).log2()
+        };
+        let simple = |comparison| share(comparison, |level| level == 1, |level| level < 9 && level != 3);
+        let plain = |comparison| share(comparison, |level| level == 1, |_| true);
+        let street = share(Comparison::Street, |l| l % 5 == 1, |l| l % 5 != 0 && l / 5 != 0);
+        let zip = share(Comparison::Place, |l| l / 12 == 1, |l| l / 12 != 0 && l / 3 % 4 != 0 && l % 3 != 0);
+        let city = share(Comparison::Place, |l| l / 3 % 4 == 1, |l| l / 12 != 0 && l / 3 % 4 != 0 && l % 3 != 0);
+        let mut usual = [0.0; Family::COUNT];
+        for (family, value) in [
+            (Family::First, simple(Comparison::First)),
+            (Family::Last, simple(Comparison::Last)),
+            (Family::Company, plain(Comparison::Company)),
+            (Family::Email, plain(Comparison::Email)),
+            (Family::Phone, plain(Comparison::Phone)),
+            (Family::Birth, plain(Comparison::Birth)),
+            (Family::Licence, plain(Comparison::Licence)),
+            (Family::Vin, plain(Comparison::Vin)),
+            (Family::Street, street),
+            (Family::Zip, zip),
+            (Family::City, city),
+        ] {
+            usual[family as usize] = value;
+        }
+        Self { table, logs: model.logs(), usual }
+    }
+
+    /// What is known of a pattern before the values are.
+    pub(crate) fn base(&self, pattern: Pattern) -> Likelihoods {
+        self.logs.of(pattern)
+    }
+
+    /// The weight of comparisons alone: log2 of same to strangers.
+    pub(crate) fn weight(&self, comparison: Comparison, level: usize) -> f64 {
+        if level == 0 {
+            return 0.0;
+        }
+        self.logs.same[comparison as usize][level] - self.logs.strangers[comparison as usize][level]
+    }
+
+    pub(crate) fn prior(&self) -> f64 {
+        self.logs.priors.same - self.logs.priors.strangers
+    }
+
+    /// How much rarer than usual the value is that both records have, in bits; negative for a common one.
+    pub(crate) fn rarity(&self, comparison: Comparison, level: usize, a: RecordNo, b: RecordNo) -> f64 {
+        families(comparison, level).iter().map(|family| self.rarity_of(*family, a, b)).sum()
+    }
+
+    fn rarity_of(&self, family: Family, a: RecordNo, b: RecordNo) -> f64 {
+        let (left, right) = (&self.table.rows[a as usize], &self.table.rows[b as usize]);
+        let slots = family.slots();
+        let held = slots
+            .iter()
+            .map(|slot| left[slot.place()])
+            .filter(|value| *value != 0 && slots.iter().any(|slot| right[slot.place()] == *value))
+            .map(|value| self.table.held_by(family, value))
+            .min();
+        let Some(held) = held else { return 0.0 };
+        // Another record holds it by chance as often as the others do that hold it.
+        let others = f64::from(held.saturating_sub(1)).max(0.5);
+        let usual = self.usual[family as usize];
+        usual - (others / f64::from(self.table.present(family).max(2))).log2()
+    }
+
+    /// Log2 odds of a pair and the part of them that households take away.
+    pub(crate) fn score(&self, pattern: Pattern, a: RecordNo, b: RecordNo) -> f64 {
+        self.score_from(self.base(pattern), pattern, a, b)
+    }
+
+    pub(crate) fn score_from(&self, base: Likelihoods, pattern: Pattern, a: RecordNo, b: RecordNo) -> f64 {
+        let (strangers, household) = self.against(base, pattern, a, b);
+        base.same - log2_sum(strangers, household)
+    }
+
+    /// The likelihoods of the two ways not to match, with the frequency of the values.
+    pub(crate) fn against(&self, base: Likelihoods, pattern: Pattern, a: RecordNo, b: RecordNo) -> (f64, f64) {
+        let (mut strangers, mut household) = (base.strangers, base.household);
+        for comparison in Comparison::ALL {
+            let level = pattern.level(comparison);
+            if level != 0 {
+                let rarity = self.rarity(comparison, level, a, b);
+                strangers -= rarity;
+                if comparison.is_personal() {
+                    household -= rarity;
+                }
+            }
+        }
+        (strangers, household)
+    }
+}
+
+/// Base likelihoods by pattern, each computed once.
+#[derive(Default)]
+pub(crate) struct Bases(FxHashMap<Pattern, Likelihoods>);
+
+impl Bases {
+    pub(crate) fn of(&mut self, scorer: &Scorer<'_>, pattern: Pattern) -> Likelihoods {
+        *self.0.entry(pattern).or_insert_with(|| scorer.base(pattern))
+    }
+}

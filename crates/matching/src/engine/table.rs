@@ -1,0 +1,265 @@
+//! The table: records as rows of value numbers, with how often each value occurs.
+
+use super::dictionary::{Dictionary, Traits, ValueId};
+use super::field::Slot;
+use crate::clean::Keys;
+use rayon::prelude::*;
+
+/// A record's place in a table.
+pub(crate) type RecordNo = u32;
+
+/// One record as numbers.
+pub(crate) type Numbers = [ValueId; Slot::COUNT];
+
+/// Records of one data set. Their order is the order of their ids, whatever the order of arrival.
+#[derive(Clone, Debug)]
+pub struct Table {
+    pub(crate) dictionaries: Vec<Dictionary>,
+    pub(crate) rows: Vec<Numbers>,
+    /// Which of two linked files a record is from; all 0 in one file.
+    pub(crate) sides: Vec<u8>,
+    ids: Vec<u32>,
+    id_text: String,
+    /// How many records hold a value, per slot family.
+    counts: Vec<Vec<u32>>,
+    /// How many records hold any value, per slot family.
+    present: [u32; Family::COUNT],
+    /// Values from which nothing can be learned.
+    forgotten: Vec<(Family, Vec<bool>)>,
+}
+
+/// Slots whose values are counted together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    First,
+    Middle,
+    Last,
+    Company,
+    Email,
+    Phone,
+    Number,
+    Street,
+    Extra,
+    City,
+    State,
+    Zip,
+    Birth,
+    Licence,
+    Vin,
+}
+
+impl Family {
+    pub(crate) const COUNT: usize = 15;
+    const ALL: [(Self, &'static [Slot]); Self::COUNT] = [
+        (Self::First, &[Slot::First]),
+        (Self::Middle, &[Slot::Middle]),
+        (Self::Last, &[Slot::Last]),
+        (Self::Company, &[Slot::Company]),
+        (Self::Email, &Slot::EMAILS),
+        (Self::Phone, &Slot::PHONES),
+        (Self::Number, &[Slot::Number]),
+        (Self::Street, &[Slot::Street]),
+        (Self::Extra, &[Slot::Extra]),
+        (Self::City, &[Slot::City]),
+        (Self::State, &[Slot::State]),
+        (Self::Zip, &[Slot::Zip]),
+        (Self::Birth, &[Slot::Birth]),
+        (Self::Licence, &[Slot::Licence]),
+        (Self::Vin, &Slot::VINS),
+    ];
+
+    pub(crate) const fn slots(self) -> &'static [Slot] {
+        Self::ALL[self as usize].1
+    }
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Table {
+    /// An empty table.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            dictionaries: (0..Slot::DICTIONARIES).map(|place| Dictionary::new(place == 0)).collect(),
+            rows: Vec::new(),
+            sides: Vec::new(),
+            ids: vec![0],
+            id_text: String::new(),
+            counts: vec![Vec::new(); Family::COUNT],
+            present: [0; Family::COUNT],
+            forgotten: Vec::new(),
+        }
+    }
+
+    /// How many records there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Adds records with their ids; `side` tells two linked files apart. Dictionaries are filled side by side.
+    pub fn extend(&mut self, records: &[(String, Keys)], side: u8) {
+        let start = self.rows.len();
+        self.rows.resize(start + records.len(), [0; Slot::COUNT]);
+        self.sides.resize(start + records.len(), side);
+        for (id, _) in records {
+            self.id_text.push_str(id);
+            self.ids.push(u32::try_from(self.id_text.len()).unwrap_or(u32::MAX));
+        }
+        let columns: Vec<Vec<(Slot, Vec<ValueId>)>> = self
+            .dictionaries
+            .par_iter_mut()
+            .enumerate()
+            .map(|(place, dictionary)| {
+                Slot::ALL
+                    .into_iter()
+                    .filter(|slot| slot.dictionary() == place)
+                    .map(|slot| (slot, records.iter().map(|(_, keys)| dictionary.intern(keys.get(slot))).collect()))
+                    .collect()
+            })
+            .collect();
+        for (slot, column) in columns.into_iter().flatten() {
+            for (row, id) in self.rows.iter_mut().skip(start).zip(column) {
+                row[slot.place()] = id;
+            }
+        }
+    }
+
+    /// Puts records into the order of their ids and counts values. To be called once all records are in.
+    #[must_use]
+    pub fn finish(mut self) -> Self {
+        let mut order: Vec<u32> = (0..self.rows.len() as u32).collect();
+        order.par_sort_unstable_by(|a, b| {
+            let (a, b) = (*a as usize, *b as usize);
+            self.id(a).cmp(self.id(b)).then_with(|| self.sides[a].cmp(&self.sides[b]))
+        });
+        if order.iter().enumerate().any(|(place, old)| place != *old as usize) {
+            let mut id_text = String::with_capacity(self.id_text.len());
+            let mut ids = Vec::with_capacity(self.ids.len());
+            ids.push(0);
+            for old in &order {
+                id_text.push_str(self.id(*old as usize));
+                ids.push(u32::try_from(id_text.len()).unwrap_or(u32::MAX));
+            }
+            self.rows = order.iter().map(|old| self.rows[*old as usize]).collect();
+            self.sides = order.iter().map(|old| self.sides[*old as usize]).collect();
+            self.id_text = id_text;
+            self.ids = ids;
+        }
+        self.count();
+        self
+    }
+
+    fn count(&mut self) {
+        let (rows, dictionaries) = (&self.rows, &self.dictionaries);
+        let counted: Vec<(Vec<u32>, u32)> = Family::ALL
+            .par_iter()
+            .map(|(_, slots)| {
+                let dictionary = slots.first().map_or(0, |slot| slot.dictionary());
+                let mut counts = vec![0_u32; dictionaries[dictionary].len()];
+                let mut present = 0;
+                for row in rows {
+                    present += u32::from(slots.iter().any(|slot| row[slot.place()] != 0));
+                    for slot in *slots {
+                        counts[row[slot.place()] as usize] += 1;
+                    }
+                }
+                counts[0] = 0;
+                (counts, present)
+            })
+            .collect();
+        for (family, (counts, present)) in counted.into_iter().enumerate() {
+            self.counts[family] = counts;
+            self.present[family] = present;
+        }
+    }
+
+    /// The id of a record.
+    #[must_use]
+    pub fn id(&self, record: usize) -> &str {
+        self.id_text.get(self.ids[record] as usize..self.ids[record + 1] as usize).unwrap_or_default()
+    }
+
+    /// The place of the record with this id.
+    #[must_use]
+    pub fn place_of(&self, id: &str) -> Option<usize> {
+        (0..self.len()).find(|place| self.id(*place) == id)
+    }
+
+    pub(crate) fn value(&self, record: RecordNo, slot: Slot) -> ValueId {
+        self.rows[record as usize][slot.place()]
+    }
+
+    /// The text in a slot of a record.
+    #[must_use]
+    pub fn text(&self, record: usize, slot: Slot) -> &str {
+        self.dictionaries[slot.dictionary()].text(self.rows[record][slot.place()])
+    }
+
+    pub(crate) fn traits(&self, slot: Slot, value: ValueId) -> &Traits {
+        self.dictionaries[slot.dictionary()].traits(value)
+    }
+
+    /// How many records hold a value.
+    pub(crate) fn held_by(&self, family: Family, value: ValueId) -> u32 {
+        self.counts[family as usize].get(value as usize).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn counts(&self, family: Family) -> &[u32] {
+        &self.counts[family as usize]
+    }
+
+    /// How many records hold any value of a family.
+    pub(crate) fn present(&self, family: Family) -> u32 {
+        self.present[family as usize]
+    }
+
+    /// A table without records that knows the same values and how often they were seen.
+    pub(crate) fn emptied(&self) -> Self {
+        Self { rows: Vec::new(), sides: Vec::new(), ids: vec![0], id_text: String::new(), ..self.clone() }
+    }
+
+    /// Adds one record to a table whose counts stay as they are.
+    pub(crate) fn push(&mut self, id: &str, keys: &Keys) -> RecordNo {
+        let mut row = [0; Slot::COUNT];
+        for slot in Slot::ALL {
+            row[slot.place()] = self.dictionaries[slot.dictionary()].intern(keys.get(slot));
+        }
+        for (family, values) in &self.forgotten {
+            for slot in family.slots() {
+                let value = &mut row[slot.place()];
+                if values.get(*value as usize).copied().unwrap_or_default() {
+                    *value = 0;
+                }
+            }
+        }
+        self.rows.push(row);
+        self.sides.push(0);
+        self.id_text.push_str(id);
+        self.ids.push(u32::try_from(self.id_text.len()).unwrap_or(u32::MAX));
+        (self.rows.len() - 1) as RecordNo
+    }
+
+    /// Forgets a value wherever it stands: nothing can be learned from it.
+    pub(crate) fn forget(&mut self, family: Family, values: Vec<bool>) {
+        let slots = family.slots();
+        self.rows.par_iter_mut().for_each(|row| {
+            for slot in slots {
+                if values.get(row[slot.place()] as usize).copied().unwrap_or_default() {
+                    row[slot.place()] = 0;
+                }
+            }
+        });
+        self.forgotten.push((family, values));
+    }
+}

@@ -1,0 +1,325 @@
+//! Training: what strangers agree in from random pairs, what one person's records agree in by expectation
+//! maximisation over patterns. Every session is the pairs of one blocking rule with what the rule uses left out,
+//! because all its pairs agree in that; what the sessions learn is pooled.
+
+use super::block::{Blocking, RULES};
+use super::compare::Comparer;
+use super::dictionary::mix;
+use super::model::{Levels, Likelihoods, Logs, Model, log2_sum};
+use super::pattern::{Comparison, Pattern};
+use super::prior::normalised;
+use super::table::{RecordNo, Table};
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+
+/// Random pairs drawn to learn what strangers agree in.
+const STRANGERS_DRAWN: u64 = 1 << 20;
+/// How many made-up pairs the prior model stands for.
+const PRIOR_PAIRS: f64 = 20.0;
+const ROUNDS_MAX: usize = 40;
+const SETTLED: f64 = 1e-5;
+/// A session with a smaller share of matches teaches nothing of them.
+const SHARE_MIN: f64 = 0.01;
+
+/// How often each pattern was seen.
+pub(crate) type PatternCounts = Vec<(Pattern, u32)>;
+
+/// Patterns of random pairs.
+pub(crate) fn strangers(table: &Table, between: bool) -> PatternCounts {
+    const A_TASK: u64 = 1 << 14;
+    let records = table.len() as u64;
+    if records < 2 {
+        return Vec::new();
+    }
+    let counted: Vec<FxHashMap<Pattern, u32>> = (0..STRANGERS_DRAWN / A_TASK)
+        .into_par_iter()
+        .map_init(
+            || Comparer::new(table),
+            |comparer, task| {
+                let mut seen = FxHashMap::default();
+                for draw in task * A_TASK..(task + 1) * A_TASK {
+                    let dice = mix(draw ^ 0x1234_5678_9abc_def1);
+                    let (a, b) = ((dice >> 32) % records, (dice & 0xffff_ffff) % records);
+                    if a == b || (between && table.sides[a as usize] == table.sides[b as usize]) {
+                        continue;
+                    }
+                    *seen.entry(comparer.compare(a as RecordNo, b as RecordNo)).or_default() += 1;
+                }
+                seen
+            },
+        )
+        .collect();
+    sorted(counted.into_iter())
+}
+
+fn sorted<K: Ord + std::hash::Hash + Eq + Copy + Send>(maps: impl Iterator<Item = FxHashMap<K, u32>>) -> Vec<(K, u32)> {
+    let mut all: FxHashMap<K, u32> = FxHashMap::default();
+    for map in maps {
+        if all.is_empty() {
+            all = map;
+        } else {
+            for (key, count) in map {
+                *all.entry(key).or_default() += count;
+            }
+        }
+    }
+    let mut counts: Vec<(K, u32)> = all.into_iter().collect();
+    counts.par_sort_unstable_by_key(|(key, _)| *key);
+    counts
+}
+
+/// What was counted to learn from.
+pub(crate) struct Evidence {
+    /// Patterns of random pairs.
+    pub strangers: PatternCounts,
+    /// Patterns of pairs that blocking brought together, with the rules that did.
+    pub met: Vec<((Pattern, u16), u32)>,
+    /// How many pairs there are at all.
+    pub pairs: f64,
+    /// What share of the pairs that met was counted.
+    pub sampled: f64,
+}
+
+/// Learns a model. `prior` counts as a few made-up pairs, so that little data changes it little.
+pub(crate) fn train(evidence: &Evidence, prior: &Model) -> Model {
+    let mut model = prior.clone();
+    model.levels = learned_strangers(&evidence.strangers, prior, None);
+    let sessions = sessions(&evidence.met);
+    let mut shares: Vec<(f64, f64)> = vec![(0.3, 0.2); sessions.len()];
+    for _ in 0..ROUNDS_MAX {
+        let before = model.clone();
+        let mut seen = Expected::new();
+        for (session, shares) in sessions.iter().zip(&mut shares) {
+            let (expected, now) = expect(&session.patterns, &model, *shares);
+            if now.0 >= SHARE_MIN {
+                seen.add(&expected, session.left_out);
+            }
+            *shares = now;
+        }
+        model.levels = maximise(&seen, prior, &model);
+        if distance(&before, &model) < SETTLED {
+            break;
+        }
+    }
+    shares_of_all(evidence, &mut model);
+    // Strangers again, with the few that are none taken out: in small data sets they are not so few.
+    let posterior = model.clone();
+    let logs = posterior.logs();
+    let strangers = learned_strangers(&evidence.strangers, prior, Some(&logs));
+    for (levels, strangers) in model.levels.iter_mut().zip(strangers) {
+        levels.strangers = strangers.strangers;
+    }
+    shares_of_all(evidence, &mut model);
+    model
+}
+
+struct Session {
+    left_out: u16,
+    patterns: Vec<(Pattern, u32)>,
+}
+
+fn sessions(met: &[((Pattern, u16), u32)]) -> Vec<Session> {
+    RULES
+        .par_iter()
+        .enumerate()
+        .map(|(place, rule)| {
+            let mut counts: FxHashMap<Pattern, u32> = FxHashMap::default();
+            for ((pattern, rules), count) in met {
+                if rules & (1 << place) != 0 {
+                    *counts.entry(pattern.without(rule.uses)).or_default() += count;
+                }
+            }
+            Session { left_out: rule.uses, patterns: sorted(std::iter::once(counts)) }
+        })
+        .filter(|session| !session.patterns.is_empty())
+        .collect()
+}
+
+/// Expected counts per comparison and level.
+struct Expected {
+    same: Vec<Vec<f64>>,
+    household: Vec<Vec<f64>>,
+}
+
+impl Expected {
+    fn new() -> Self {
+        let empty = || Comparison::ALL.iter().map(|c| vec![0.0; c.levels()]).collect();
+        Self { same: empty(), household: empty() }
+    }
+
+    fn add(&mut self, other: &Self, left_out: u16) {
+        for comparison in Comparison::ALL.into_iter().filter(|c| left_out & c.bit() == 0) {
+            let place = comparison as usize;
+            for level in 0..comparison.levels() {
+                self.same[place][level] += other.same[place][level];
+                self.household[place][level] += other.household[place][level];
+            }
+        }
+    }
+}
+
+fn expect(patterns: &[(Pattern, u32)], model: &Model, shares: (f64, f64)) -> (Expected, (f64, f64)) {
+    let mut logs = model.logs();
+    logs.priors = Likelihoods {
+        same: shares.0.max(1e-9).log2(),
+        household: shares.1.max(1e-9).log2(),
+        strangers: (1.0 - shares.0 - shares.1).max(1e-9).log2(),
+    };
+    // Fixed pieces, added up in order: the same sums whatever the number of threads.
+    const A_TASK: usize = 8192;
+    let pieces: Vec<(Expected, [f64; 3])> = patterns
+        .par_chunks(A_TASK)
+        .map(|chunk| {
+            let mut expected = Expected::new();
+            let mut totals = [0.0; 3];
+            for (pattern, count) in chunk {
+                let count = f64::from(*count);
+                let (same, household) = posterior(&logs.of(*pattern));
+                totals[0] += count * same;
+                totals[1] += count * household;
+                totals[2] += count;
+                for comparison in Comparison::ALL {
+                    let level = pattern.level(comparison);
+                    expected.same[comparison as usize][level] += count * same;
+                    expected.household[comparison as usize][level] += count * household;
+                }
+            }
+            (expected, totals)
+        })
+        .collect();
+    let mut sum = Expected::new();
+    let mut totals = [0.0; 3];
+    for (piece, of_piece) in &pieces {
+        sum.add(piece, 0);
+        for (total, more) in totals.iter_mut().zip(of_piece) {
+            *total += more;
+        }
+    }
+    (sum, (totals[0] / totals[2], totals[1] / totals[2]))
+}
+
+fn posterior(of: &Likelihoods) -> (f64, f64) {
+    let all = log2_sum(log2_sum(of.same, of.household), of.strangers);
+    ((of.same - all).exp2(), (of.household - all).exp2())
+}
+
+fn maximise(seen: &Expected, prior: &Model, model: &Model) -> Vec<Levels> {
+    Comparison::ALL
+        .into_iter()
+        .map(|comparison| {
+            let (place, before, assumed) = (comparison as usize, model.of(comparison), prior.of(comparison));
+            let household = if comparison.is_personal() {
+                // Two people of a household are strangers in what is personal, but for namesakes.
+                mixed(comparison, &before.strangers, &assumed.household, 0.02)
+            } else {
+                pooled(comparison, &seen.household[place], &assumed.household)
+            };
+            Levels {
+                same: pooled(comparison, &seen.same[place], &assumed.same),
+                household,
+                strangers: before.strangers.clone(),
+            }
+        })
+        .collect()
+}
+
+fn mixed(comparison: Comparison, most: &[f64], some: &[f64], share: f64) -> Vec<f64> {
+    normalised(comparison, most.iter().zip(some).map(|(a, b)| a * (1.0 - share) + b * share).collect())
+}
+
+/// Counts and what is assumed, taken together group by group.
+fn pooled(comparison: Comparison, counts: &[f64], assumed: &[f64]) -> Vec<f64> {
+    let told = counts.iter().zip(assumed).map(|(count, assumed)| count + PRIOR_PAIRS * assumed).collect();
+    normalised(comparison, told)
+}
+
+fn learned_strangers(patterns: &PatternCounts, prior: &Model, without: Option<&Logs>) -> Vec<Levels> {
+    let mut counts: Vec<Vec<f64>> = Comparison::ALL.iter().map(|c| vec![0.0; c.levels()]).collect();
+    for (pattern, count) in patterns {
+        let kept = without.map_or(1.0, |logs| {
+            let (same, household) = posterior(&logs.of(*pattern));
+            1.0 - same - household
+        });
+        for comparison in Comparison::ALL {
+            counts[comparison as usize][pattern.level(comparison)] += f64::from(*count) * kept;
+        }
+    }
+    Comparison::ALL
+        .into_iter()
+        .map(|comparison| {
+            let (counts, assumed) = (&counts[comparison as usize], prior.of(comparison));
+            let told = counts.iter().zip(&assumed.strangers).map(|(count, assumed)| count + assumed).collect();
+            Levels { strangers: normalised(comparison, told), ..assumed.clone() }
+        })
+        .collect()
+}
+
+/// The shares of the classes among all pairs there are: those that did not meet are strangers.
+fn shares_of_all(evidence: &Evidence, model: &mut Model) {
+    model.same_share = model.same_share.max(0.1 / evidence.pairs.max(1.0));
+    model.household_share = model.household_share.max(0.1 / evidence.pairs.max(1.0));
+    for _ in 0..ROUNDS_MAX {
+        let logs = model.logs();
+        let pieces: Vec<(f64, f64)> = evidence
+            .met
+            .par_chunks(8192)
+            .map(|chunk| {
+                chunk.iter().fold((0.0, 0.0), |sum, ((pattern, _), count)| {
+                    let (same, household) = posterior(&logs.of(*pattern));
+                    (sum.0 + same * f64::from(*count), sum.1 + household * f64::from(*count))
+                })
+            })
+            .collect();
+        let (same, household) = pieces.iter().fold((0.0, 0.0), |sum, piece| (sum.0 + piece.0, sum.1 + piece.1));
+        let share = |count: f64| ((count / evidence.sampled + 0.5) / evidence.pairs.max(1.0)).min(0.45);
+        let (same, household) = (share(same), share(household));
+        let moved = (same / model.same_share - 1.0).abs() + (household / model.household_share - 1.0).abs();
+        (model.same_share, model.household_share) = (same, household);
+        if moved < 1e-4 {
+            break;
+        }
+    }
+}
+
+fn distance(a: &Model, b: &Model) -> f64 {
+    a.levels
+        .iter()
+        .zip(&b.levels)
+        .flat_map(|(a, b)| a.same.iter().zip(&b.same).chain(a.household.iter().zip(&b.household)))
+        .map(|(a, b)| (a - b).abs())
+        .fold(0.0, f64::max)
+}
+
+/// Compares the pairs that meet and counts their patterns; each pair that `keeps` is handed back as well.
+pub(crate) fn compare_all(
+    table: &Table,
+    blocking: &Blocking,
+    keeps: impl Fn(Pattern) -> bool + Sync + Send,
+) -> (Vec<((Pattern, u16), u32)>, Vec<(RecordNo, RecordNo, Pattern)>, u64) {
+    struct State<'a> {
+        comparer: Comparer<'a>,
+        seen: FxHashMap<(Pattern, u16), u32>,
+        kept: Vec<(RecordNo, RecordNo, Pattern)>,
+        pairs: u64,
+    }
+    let states = blocking.pairs(
+        &table.sides,
+        || State { comparer: Comparer::new(table), seen: FxHashMap::default(), kept: Vec::new(), pairs: 0 },
+        |state, a, b, rules| {
+            let pattern = state.comparer.compare(a, b);
+            state.pairs += 1;
+            *state.seen.entry((pattern, rules)).or_default() += 1;
+            if keeps(pattern) {
+                state.kept.push((a.min(b), a.max(b), pattern));
+            }
+        },
+    );
+    let pairs = states.iter().map(|state| state.pairs).sum();
+    let mut kept = Vec::with_capacity(states.iter().map(|state| state.kept.len()).sum());
+    let mut maps = Vec::with_capacity(states.len());
+    for state in states {
+        kept.extend(state.kept);
+        maps.push(state.seen);
+    }
+    (sorted(maps.into_iter()), kept, pairs)
+}
