@@ -24,7 +24,7 @@ prove() { # prove NAME [arguments]: runs driveline-NAME
 }
 
 bench() {
-  [ $# -ge 1 ] || fail "bench wants a name." "It knows: sync queue"
+  [ $# -ge 1 ] || fail "bench wants a name." "It knows: sync queue matching"
   if [ "$1" = queue ]; then
     shift
     prove bench-queue "$@"
@@ -34,6 +34,11 @@ bench() {
     need_python
     install_wanted
     dlt
+  fi
+  if [ "$1" = matching ]; then
+    shift
+    bench_matching "$@"
+    return
   fi
   prove bench "$@"
 }

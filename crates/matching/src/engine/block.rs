@@ -1,7 +1,7 @@
 //! Blocking: which pairs are worth comparing. Records that share a key meet; the union of all rules is compared, each
 //! pair once.
 
-use super::dictionary::{mix, stable_hash};
+use super::dictionary::{Traits, mix, stable_hash};
 use super::field::Slot;
 use super::pattern::Comparison;
 use super::table::{Family, RecordNo, Table};
@@ -29,8 +29,8 @@ const STREET: u16 = Comparison::Street.bit();
 const PLACE: u16 = Comparison::Place.bit();
 const BIRTH: u16 = Comparison::Birth.bit();
 
-/// The rules, the most telling first.
-pub(crate) const RULES: [Rule; 16] = [
+/// The rules, the most telling first. From [`WIDE_FROM`] on they are for data sets small enough to look twice.
+pub(crate) const RULES: [Rule; 24] = [
     rule("email", Comparison::Email.bit(), 3),
     rule("phone", Comparison::Phone.bit(), 4),
     rule("licence", Comparison::Licence.bit(), 1),
@@ -47,7 +47,18 @@ pub(crate) const RULES: [Rule; 16] = [
     rule("birth_zip", BIRTH | PLACE, 1),
     rule("street_zip", STREET | PLACE, 1),
     rule("last_number", LAST | STREET, 1),
+    rule("first_zip", FIRST | PLACE, 1),
+    rule("last_zip", LAST | PLACE, 1),
+    rule("birth", BIRTH, 1),
+    rule("first_city", FIRST | PLACE, 1),
+    rule("last_city", LAST | PLACE, 1),
+    rule("first_number", FIRST | STREET, 1),
+    rule("number_zip", STREET | PLACE, 1),
+    rule("extra_number", Comparison::Extra.bit() | STREET, 1),
 ];
+
+/// The first of the rules that only small data sets use.
+const WIDE_FROM: usize = 16;
 
 /// Key columns: the rules' keys side by side.
 pub(crate) const COLUMNS: usize = {
@@ -70,67 +81,71 @@ const STARTS: [usize; RULES.len() + 1] = {
     starts
 };
 
-/// The rule that a key column belongs to.
-pub(crate) fn rule_of(column: usize) -> usize {
-    STARTS.iter().rposition(|start| *start <= column).unwrap_or_default()
-}
+/// The keys of one record by one rule; 0 is none.
+pub(crate) type RuleKeys = [u64; 4];
 
-/// The keys of one record; 0 is none.
-pub(crate) type BlockKeys = [u64; COLUMNS];
-
-/// The keys of a record. They depend on its texts only, so they mean the same in every table and may be stored.
-pub(crate) fn keys_of(table: &Table, record: RecordNo) -> BlockKeys {
+/// The keys of a record by one rule. They depend on its texts only, so they mean the same in every table and may be
+/// stored.
+pub(crate) fn keys_of(table: &Table, record: RecordNo, rule: usize) -> RuleKeys {
     let hash = |slot: Slot| match table.value(record, slot) {
         0 => 0,
         value => table.traits(slot, value).hash,
     };
-    let name = |slot: Slot| table.traits(slot, table.value(record, slot));
-    let first_letter = |slot: Slot| table.text(record as usize, slot).bytes().next().map_or(0, |b| u64::from(b) + 1);
-    let (first, last) = (name(Slot::First), name(Slot::Last));
-    let (has_first, has_last) = (table.value(record, Slot::First) != 0, table.value(record, Slot::Last) != 0);
-    let (group, sound) = (if has_first { first.group } else { 0 }, if has_last { last.sound } else { 0 });
-    let (zip, birth, street, number) = (hash(Slot::Zip), hash(Slot::Birth), hash(Slot::Street), hash(Slot::Number));
-    let zip3 = match table.text(record as usize, Slot::Zip) {
+    let named = |slot: Slot, pick: fn(&Traits) -> u64| match table.value(record, slot) {
+        0 => 0,
+        value => pick(table.traits(slot, value)),
+    };
+    let group = || named(Slot::First, |traits| traits.group);
+    let sound = || named(Slot::Last, |traits| traits.sound);
+    let initial = || table.text(record as usize, Slot::First).bytes().next().map_or(0, |b| u64::from(b) + 1);
+    let zip3 = || match table.text(record as usize, Slot::Zip) {
         zip if zip.len() >= 4 => stable_hash(zip.get(..3).unwrap_or(zip).as_bytes()),
         _ => hash(Slot::City),
     };
-    let all = |parts: &[u64]| {
-        if parts.contains(&0) {
-            return 0;
+    let one = |parts: &[u64]| [all(parts), 0, 0, 0];
+    let several = |slots: &[Slot]| std::array::from_fn(|place| slots.get(place).map_or(0, |slot| hash(*slot)));
+    let (birth, street, number, zip, city) = (Slot::Birth, Slot::Street, Slot::Number, Slot::Zip, Slot::City);
+    let mut keys = match rule {
+        0 => several(&Slot::EMAILS),
+        1 => several(&Slot::PHONES),
+        2 => one(&[hash(Slot::Licence)]),
+        3 => several(&Slot::VINS),
+        4 => one(&[hash(number), hash(street)]),
+        5 => one(&[sound(), hash(birth)]),
+        6 => one(&[group(), hash(birth)]),
+        // Exchanged names meet too.
+        7 => {
+            let (a, b) = (hash(Slot::First), hash(Slot::Last));
+            one(&[a.min(b), a.max(b)])
         }
-        parts.iter().fold(0x9e37_79b9_7f4a_7c15_u64, |key, part| mix(key ^ *part).wrapping_add(*part)) | 1
+        8 => one(&[hash(Slot::Company)]),
+        9 => one(&[sound(), initial(), zip3()]),
+        10 => one(&[group(), hash(number), hash(zip)]),
+        11 => one(&[sound(), hash(street)]),
+        12 => one(&[group(), hash(street)]),
+        13 => one(&[hash(birth), hash(zip)]),
+        14 => one(&[hash(street), hash(zip)]),
+        15 => one(&[sound(), hash(number)]),
+        16 => one(&[group(), hash(zip)]),
+        17 => one(&[sound(), hash(zip)]),
+        18 => one(&[hash(birth)]),
+        19 => one(&[group(), hash(city)]),
+        20 => one(&[sound(), hash(city)]),
+        21 => one(&[group(), hash(number)]),
+        22 => one(&[hash(number), hash(zip)]),
+        _ => one(&[hash(Slot::Extra), hash(number)]),
     };
-    // Exchanged names meet too.
-    let names = all(&[first.hash.min(last.hash), first.hash.max(last.hash)]) * u64::from(has_first && has_last);
-    let mut keys = [0; COLUMNS];
-    let mut put = |rule: usize, place: usize, key: u64| {
-        if key != 0 {
-            keys[STARTS[rule] + place] = mix(key ^ (rule as u64 + 1)) | 1;
-        }
-    };
-    for (place, slot) in Slot::EMAILS.into_iter().enumerate() {
-        put(0, place, hash(slot));
+    for key in keys.iter_mut().filter(|key| **key != 0) {
+        *key = mix(*key ^ (rule as u64 + 1)) | 1;
     }
-    for (place, slot) in Slot::PHONES.into_iter().enumerate() {
-        put(1, place, hash(slot));
-    }
-    put(2, 0, hash(Slot::Licence));
-    for (place, slot) in Slot::VINS.into_iter().enumerate() {
-        put(3, place, hash(slot));
-    }
-    put(4, 0, all(&[number, street]));
-    put(5, 0, all(&[sound, birth]));
-    put(6, 0, all(&[group, birth]));
-    put(7, 0, names);
-    put(8, 0, hash(Slot::Company));
-    put(9, 0, all(&[sound, first_letter(Slot::First), zip3]));
-    put(10, 0, all(&[group, number, zip]));
-    put(11, 0, all(&[sound, street]));
-    put(12, 0, all(&[group, street]));
-    put(13, 0, all(&[birth, zip]));
-    put(14, 0, all(&[street, zip]));
-    put(15, 0, all(&[sound, number]));
     keys
+}
+
+fn all(parts: &[u64]) -> u64 {
+    if parts.contains(&0) {
+        return 0;
+    }
+    parts.iter().fold(0x9e37_79b9_7f4a_7c15_u64, |key, part| mix(key ^ *part).wrapping_add(*part)) | 1
 }
 
 /// What a key that too many share is crossed with: the first two of these that the rule does not use already.
@@ -158,6 +173,8 @@ pub struct BlockLimits {
     pub key_records_max: usize,
     /// Of an e-mail, phone, licence or VIN: the most different names among its holders before it says nothing about who somebody is.
     pub shared_names_max: usize,
+    /// Whether the wide rules are used as well.
+    pub wide: bool,
 }
 
 impl BlockLimits {
@@ -169,9 +186,17 @@ impl BlockLimits {
             20_001..=100_000 => 120,
             _ => 40,
         };
-        Self { key_records_max, shared_names_max: 12 }
+        Self { key_records_max, shared_names_max: 12, wide: records <= 50_000 }
+    }
+
+    /// How many of the rules are used.
+    pub(crate) const fn rules(self) -> usize {
+        if self.wide { RULES.len() } else { WIDE_FROM }
     }
 }
+
+/// Marks a pair of one side where only pairs of two are asked for: it tells how many households there are.
+pub(crate) const WITHIN: u32 = 1 << 31;
 
 /// Blocks of one rule: records in the order of their keys, and where each block starts.
 struct Blocks {
@@ -189,12 +214,10 @@ pub(crate) struct Blocking {
 }
 
 impl Blocking {
-    /// Blocks a table. `between` takes only pairs of different sides.
+    /// Blocks a table. `between` marks the pairs of one side.
     pub(crate) fn new(table: &Table, limits: BlockLimits, between: bool) -> Self {
-        let keys: Vec<BlockKeys> = (0..table.len() as u32).into_par_iter().map(|record| keys_of(table, record)).collect();
         let made: Vec<(Blocks, Vec<(RecordNo, usize, u32)>)> =
-            (0..RULES.len()).into_par_iter().map(|rule| blocks_of(table, &keys, rule, limits)).collect();
-        drop(keys);
+            (0..limits.rules()).into_par_iter().map(|rule| blocks_of(table, rule, limits)).collect();
         let mut places = vec![[0_u32; COLUMNS]; table.len()];
         let mut blocks = Vec::with_capacity(made.len());
         for (of_rule, membership) in made {
@@ -211,7 +234,7 @@ impl Blocking {
         &self,
         sides: &[u8],
         state: impl Fn() -> S + Sync + Send,
-        each: impl Fn(&mut S, RecordNo, RecordNo, u16) + Sync + Send,
+        each: impl Fn(&mut S, RecordNo, RecordNo, u32) + Sync + Send,
     ) -> Vec<S> {
         const BLOCKS_A_TASK: usize = 4096;
         let tasks: Vec<(usize, usize)> = self
@@ -246,23 +269,24 @@ impl Blocking {
         block: usize,
         sides: &[u8],
         state: &mut S,
-        each: &impl Fn(&mut S, RecordNo, RecordNo, u16),
+        each: &impl Fn(&mut S, RecordNo, RecordNo, u32),
     ) {
         let members = &blocks.members[blocks.starts[block] as usize..blocks.starts[block + 1] as usize];
         for (place, a) in members.iter().enumerate() {
             for b in &members[place + 1..] {
-                if a == b || (self.between && sides[*a as usize] == sides[*b as usize]) {
+                if a == b {
                     continue;
                 }
+                let within = self.between && sides[*a as usize] == sides[*b as usize];
                 if let Some(rules) = self.meets_first_in(*a, *b, blocks.rule, block as u32 + 1) {
-                    each(state, *a, *b, rules);
+                    each(state, *a, *b, if within { rules | WITHIN } else { rules });
                 }
             }
         }
     }
 
     /// The rules that bring a pair together, if this block is the first that does.
-    fn meets_first_in(&self, a: RecordNo, b: RecordNo, rule: usize, block: u32) -> Option<u16> {
+    fn meets_first_in(&self, a: RecordNo, b: RecordNo, rule: usize, block: u32) -> Option<u32> {
         let (a, b) = (&self.places[a as usize], &self.places[b as usize]);
         let mut rules = 1 << rule;
         for (other, about) in RULES.iter().enumerate() {
@@ -293,16 +317,15 @@ impl Blocking {
 
 fn blocks_of(
     table: &Table,
-    keys: &[BlockKeys],
     rule: usize,
     limits: BlockLimits,
 ) -> (Blocks, Vec<(RecordNo, usize, u32)>) {
     let columns = STARTS[rule]..STARTS[rule + 1];
     let mut held: Vec<(u64, RecordNo, u8)> = Vec::new();
-    for (record, keys) in keys.iter().enumerate() {
-        for (place, key) in keys[columns.clone()].iter().enumerate() {
-            if *key != 0 {
-                held.push((*key, record as u32, place as u8));
+    for record in 0..table.len() as u32 {
+        for (place, key) in keys_of(table, record, rule).into_iter().enumerate() {
+            if key != 0 {
+                held.push((key, record, place as u8));
             }
         }
     }

@@ -45,27 +45,70 @@ impl<'a> Comparer<'a> {
     fn rows(&mut self, a: &Numbers, b: &Numbers) -> Pattern {
         let of = |slot: Slot| (a[slot.place()], b[slot.place()]);
         let (first, last) = (of(Slot::First), of(Slot::Last));
-        let exchanged = first.0 != first.1 && first.0 != 0 && first.0 == last.1 && last.0 == first.1 && last.0 != 0;
-        let (first, last) = if exchanged {
-            (name::EXCHANGED, name::EXCHANGED)
-        } else {
-            (self.level(Kind::Given, Slot::First, first), self.level(Kind::Surname, Slot::Last, last))
-        };
+        let (first, last) = self.names(first, last);
+        let street = self.street(a, b);
+        let extra = self.level(Kind::Text, Slot::Extra, of(Slot::Extra));
+        let (street, extra) = self.lines(a, b, street, extra);
         let suffix = of(Slot::Suffix);
         Pattern::default()
             .with(Comparison::First, first)
             .with(Comparison::Last, last)
             .with(Comparison::Middle, self.middle(of(Slot::Middle)))
-            .with(Comparison::Suffix, known(suffix, |(a, b)| if a == b { 1 } else { 2 }))
-            .with(Comparison::Company, self.level(Kind::Company, Slot::Company, of(Slot::Company)))
+            .with(Comparison::Suffix, suffixes(suffix))
+            .with(Comparison::Company, self.company(a, b))
             .with(Comparison::Email, self.any(a, b, &Slot::EMAILS, email))
             .with(Comparison::Phone, self.any(a, b, &Slot::PHONES, |a, b| if slip_of_digits(a, b) { 2 } else { 3 }))
-            .with(Comparison::Street, self.street(a, b))
-            .with(Comparison::Extra, self.level(Kind::Text, Slot::Extra, of(Slot::Extra)))
+            .with(Comparison::Street, street)
+            .with(Comparison::Extra, extra)
             .with(Comparison::Place, self.place(a, b))
             .with(Comparison::Birth, self.texts(Slot::Birth, of(Slot::Birth), birth))
             .with(Comparison::Licence, self.texts(Slot::Licence, of(Slot::Licence), |a, b| if near_number(a, b) { 2 } else { 3 }))
             .with(Comparison::Vin, self.any(a, b, &Slot::VINS, |_, _| 2))
+    }
+
+    /// First and last name, also where they stand in each other's place.
+    fn names(&mut self, first: (ValueId, ValueId), last: (ValueId, ValueId)) -> (usize, usize) {
+        let levels = (self.level(Kind::Given, Slot::First, first), self.level(Kind::Surname, Slot::Last, last));
+        if levels.0 < name::ALIKE && levels.0 != 0 || levels.1 < name::ALIKE && levels.1 != 0 {
+            return levels;
+        }
+        let crossed = (first.0 != 0 && first.0 == last.1, last.0 != 0 && last.0 == first.1);
+        let near = |level: usize| matches!(level, name::SHORT | name::SLIP | name::NEAR);
+        match crossed {
+            (true, true) => (name::EXCHANGED, name::EXCHANGED),
+            (true, false) if near(self.level(Kind::Surname, Slot::Last, (last.0, first.1))) => {
+                (name::EXCHANGED, name::EXCHANGED)
+            }
+            (false, true) if near(self.level(Kind::Surname, Slot::Last, (first.0, last.1))) => {
+                (name::EXCHANGED, name::EXCHANGED)
+            }
+            (true, false) | (false, true) if levels.0 != 0 && levels.1 != 0 => (name::CROSSED, name::CROSSED),
+            (true | false, true | false) => levels,
+        }
+    }
+
+    /// Two address lines that stand in each other's place agree nearly.
+    fn lines(&mut self, a: &Numbers, b: &Numbers, street: usize, extra: usize) -> (usize, usize) {
+        if street % 5 < 3 || extra == 1 || extra == 2 {
+            return (street, extra);
+        }
+        let text = |row: &Numbers, slot: Slot| self.table.dictionaries[slot.dictionary()].text(row[slot.place()]);
+        let meets = |x: &str, y: &str| x.len() > 3 && y.len() > 3 && (x == y || one_slip(x.as_bytes(), y.as_bytes()));
+        let there = meets(text(a, Slot::Street), text(b, Slot::Extra));
+        let back = meets(text(b, Slot::Street), text(a, Slot::Extra));
+        let number = street - street % 5;
+        match (there, back) {
+            (true, true) => (number + 2, if extra == 0 { 0 } else { 2 }),
+            (true, false) | (false, true) => (number + 3, extra),
+            (false, false) => (street, extra),
+        }
+    }
+
+    fn company(&mut self, a: &Numbers, b: &Numbers) -> usize {
+        let of = |slot: Slot| (a[slot.place()], b[slot.place()]);
+        let level = self.level(Kind::Company, Slot::Company, of(Slot::Company));
+        let nobody = |row: &Numbers| row[Slot::First.place()] == 0 && row[Slot::Last.place()] == 0;
+        if level > 0 && nobody(a) && nobody(b) { level + 4 } else { level }
     }
 
     fn texts(&self, slot: Slot, pair: (ValueId, ValueId), other: fn(&str, &str) -> usize) -> usize {
@@ -169,6 +212,15 @@ impl<'a> Comparer<'a> {
 
 fn known(pair: (ValueId, ValueId), level: impl FnOnce((ValueId, ValueId)) -> usize) -> usize {
     if pair.0 == 0 || pair.1 == 0 { 0 } else { level(pair) }
+}
+
+fn suffixes((a, b): (ValueId, ValueId)) -> usize {
+    match (a, b) {
+        (0, 0) => 0,
+        (0, _) | (_, 0) => 3,
+        (a, b) if a == b => 1,
+        _ => 2,
+    }
 }
 
 fn initial(a: &str, b: &str) -> Option<usize> {

@@ -2,7 +2,7 @@
 //!
 //! Model and value counts stay as they were learned, so that a record's score does not depend on when it came.
 
-use super::block::{BlockLimits, COLUMNS, RULES, finer, keys_of, rule_of};
+use super::block::{BlockLimits, finer, keys_of};
 use super::cluster::{ClusterRules, cluster};
 use super::compare::Comparer;
 use super::model::{Model, probability};
@@ -68,7 +68,10 @@ impl Live {
     /// Adds a record, finds whom it may be and brings its component up to date. Returns its edges.
     pub fn add(&mut self, id: &str, keys: &Keys) -> Vec<Edge> {
         let record = self.table.push(id, keys);
-        let blocks = keys_of(&self.table, record);
+        let blocks: Vec<(usize, u64)> = (0..self.limits.rules())
+            .flat_map(|rule| keys_of(&self.table, record, rule).map(|key| (rule, key)))
+            .filter(|(_, key)| *key != 0)
+            .collect();
         let met = self.meet(record, &blocks);
         let scorer = Scorer::new(&self.table, &self.model);
         let mut comparer = Comparer::small(&self.table);
@@ -84,7 +87,7 @@ impl Live {
             self.neighbours.entry(edge.left).or_default().push(edge.right);
             self.neighbours.entry(edge.right).or_default().push(edge.left);
         }
-        for key in blocks.into_iter().filter(|key| *key != 0) {
+        for (_, key) in blocks {
             let holders = self.holders.entry(key).or_default();
             if holders.last() != Some(&record) {
                 holders.push(record);
@@ -107,20 +110,18 @@ impl Live {
         self.settle(a);
     }
 
-    fn meet(&self, record: RecordNo, blocks: &[u64; COLUMNS]) -> Vec<RecordNo> {
+    fn meet(&self, record: RecordNo, blocks: &[(usize, u64)]) -> Vec<RecordNo> {
         let mut met: Vec<RecordNo> = Vec::new();
-        for (column, key) in blocks.iter().enumerate().filter(|(_, key)| **key != 0) {
+        for (rule, key) in blocks {
             let Some(holders) = self.holders.get(key) else { continue };
             if holders.len() < self.limits.key_records_max {
                 met.extend(holders);
                 continue;
             }
             // Too many: only those that agree in a second field as well.
-            let rule = rule_of(column);
-            debug_assert!(rule < RULES.len());
-            let mine = finer(&self.table, record, rule, *key, 0);
+            let mine = finer(&self.table, record, *rule, *key, 0);
             if mine != 0 {
-                let some = holders.iter().filter(|other| finer(&self.table, **other, rule, *key, 0) == mine);
+                let some = holders.iter().filter(|other| finer(&self.table, **other, *rule, *key, 0) == mine);
                 met.extend(some.take(self.limits.key_records_max));
             }
         }

@@ -18,6 +18,9 @@ pub struct Levels {
     pub strangers: Vec<f64>,
 }
 
+/// Nothing is held to be rarer than this.
+pub(crate) const PROBABILITY_MIN: f64 = 1e-9;
+
 /// A model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Model {
@@ -59,7 +62,7 @@ impl Model {
                     pick(self.of(*comparison))
                         .iter()
                         .enumerate()
-                        .map(|(level, p)| if comparison.group(level) == 0 { 0.0 } else { p.max(1e-9).log2() })
+                        .map(|(level, p)| if comparison.group(level) == 0 { 0.0 } else { p.max(PROBABILITY_MIN).log2() })
                         .collect()
                 })
                 .collect()

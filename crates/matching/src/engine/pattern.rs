@@ -50,7 +50,7 @@ impl Comparison {
         Self::Licence,
         Self::Vin,
     ];
-    const BITS: [u32; Self::COUNT] = [4, 4, 3, 2, 3, 3, 3, 5, 3, 6, 3, 3, 2];
+    const BITS: [u32; Self::COUNT] = [4, 4, 3, 2, 4, 3, 3, 5, 3, 6, 3, 3, 2];
 
     const fn shift(self) -> u32 {
         let mut shift = 0;
@@ -91,10 +91,11 @@ impl Comparison {
     #[must_use]
     pub const fn levels(self) -> usize {
         match self {
-            Self::First | Self::Last => 10,
+            Self::First | Self::Last => 11,
             Self::Middle => 6,
-            Self::Suffix => 3,
-            Self::Company | Self::Email | Self::Birth => 5,
+            Self::Suffix => 4,
+            Self::Email | Self::Birth => 5,
+            Self::Company => 9,
             Self::Phone | Self::Licence | Self::Extra => 4,
             Self::Street => 20,
             Self::Place => 48,
@@ -122,8 +123,12 @@ impl Comparison {
                     + (if level / 3 % 4 > 0 { 2 } else { 0 })
                     + (if level % 3 > 0 { 4 } else { 0 })
             }
+            Self::Company => match level {
+                0 => 0,
+                1..=4 => 1,
+                _ => 2,
+            },
             Self::Suffix
-            | Self::Company
             | Self::Email
             | Self::Phone
             | Self::Extra
@@ -171,10 +176,21 @@ impl Comparison {
                 "different",
                 "first and last exchanged",
                 "initial differs",
+                "one of first and last in the other's place",
             ]),
             Self::Middle => one(&["unknown", "same", "alike", "initial agrees", "initial differs", "different"]),
-            Self::Suffix => one(&["unknown", "same", "different"]),
-            Self::Company => one(&["unknown", "same", "nearly the same", "alike", "different"]),
+            Self::Suffix => one(&["unknown", "same", "different", "only one has one"]),
+            Self::Company => one(&[
+                "unknown",
+                "same",
+                "nearly the same",
+                "alike",
+                "different",
+                "same, no person named",
+                "nearly the same, no person named",
+                "alike, no person named",
+                "different, no person named",
+            ]),
             Self::Email => one(&["unknown", "same", "one slip apart", "same name at another host", "different"]),
             Self::Phone => one(&["unknown", "same", "one slip apart", "different"]),
             Self::Extra => one(&["unknown", "same", "alike", "different"]),
@@ -211,6 +227,7 @@ pub(crate) mod name {
     pub(crate) const OTHER: usize = 7;
     pub(crate) const EXCHANGED: usize = 8;
     pub(crate) const OTHER_INITIAL: usize = 9;
+    pub(crate) const CROSSED: usize = 10;
 }
 
 /// Levels of middle names.

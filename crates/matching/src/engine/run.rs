@@ -77,13 +77,15 @@ pub fn run(table: &mut Table, wish: Wish, prior: &Model, mut at: impl FnMut(Stag
     drop(blocking);
     at(Stage::Learning);
     let records = table.len() as f64;
-    let all_pairs = if wish.between {
+    let of_two = |n: f64| n * (n - 1.0) / 2.0;
+    let (pairs_there_are, pairs_within) = if wish.between {
         let left = table.sides.iter().filter(|side| **side == 0).count() as f64;
-        left * (records - left)
+        (left * (records - left), of_two(left) + of_two(records - left))
     } else {
-        records * (records - 1.0) / 2.0
+        (of_two(records), 0.0)
     };
-    let evidence = Evidence { strangers: strangers(table, wish.between), met, pairs: all_pairs, sampled: 1.0 };
+    let evidence =
+        Evidence { strangers: strangers(table, wish.between), met, pairs: pairs_there_are, pairs_within };
     let model = train(&evidence, prior);
     at(Stage::Scoring);
     let scorer = Scorer::new(table, &model);

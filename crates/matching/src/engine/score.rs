@@ -1,6 +1,6 @@
 //! Scoring: a pattern's weights, and how rare the values are that agree.
 
-use super::model::{Likelihoods, Logs, Model, log2_sum, probability};
+use super::model::{Likelihoods, Logs, Model, PROBABILITY_MIN, log2_sum, probability};
 use super::pattern::{Comparison, Pattern};
 use super::table::{Family, RecordNo, Table};
 use rustc_hash::FxHashMap;
@@ -37,7 +37,7 @@ fn families(comparison: Comparison, level: usize) -> &'static [Family] {
     match comparison {
         Comparison::First if level == 1 => &[Family::First],
         Comparison::Last if level == 1 => &[Family::Last],
-        Comparison::Company if level == 1 => &[Family::Company],
+        Comparison::Company if level == 1 || level == 5 => &[Family::Company],
         Comparison::Email if level == 1 => &[Family::Email],
         Comparison::Phone if level == 1 => &[Family::Phone],
         Comparison::Birth if level == 1 => &[Family::Birth],
@@ -69,7 +69,7 @@ impl<'a> Scorer<'a> {
             let sum = |of: &dyn Fn(usize) -> bool| -> f64 {
                 (1..strangers.len()).filter(|level| known(*level) && of(*level)).map(|level| strangers[level]).sum()
             };
-            (sum(&agrees).max(1e-12) / sum(&|_| true).max(1e-12)).log2()
+            (sum(&agrees) / sum(&|_| true).max(1e-9)).max(PROBABILITY_MIN).log2()
         };
         let simple = |comparison| share(comparison, |level| level == 1, |level| level < 9 && level != 3);
         let plain = |comparison| share(comparison, |level| level == 1, |_| true);
@@ -80,7 +80,7 @@ impl<'a> Scorer<'a> {
         for (family, value) in [
             (Family::First, simple(Comparison::First)),
             (Family::Last, simple(Comparison::Last)),
-            (Family::Company, plain(Comparison::Company)),
+            (Family::Company, share(Comparison::Company, |l| l == 1, |l| l < 5)),
             (Family::Email, plain(Comparison::Email)),
             (Family::Phone, plain(Comparison::Phone)),
             (Family::Birth, plain(Comparison::Birth)),
@@ -151,7 +151,7 @@ impl<'a> Scorer<'a> {
             if level != 0 {
                 let rarity = self.rarity(comparison, level, a, b);
                 strangers -= rarity;
-                if comparison.is_personal() {
+                if comparison.is_personal() || (matches!(comparison, Comparison::Company) && level == 5) {
                     household -= rarity;
                 }
             }

@@ -2,7 +2,7 @@
 //! maximisation over patterns. Every session is the pairs of one blocking rule with what the rule uses left out,
 //! because all its pairs agree in that; what the sessions learn is pooled.
 
-use super::block::{Blocking, RULES};
+use super::block::{Blocking, RULES, WITHIN};
 use super::compare::Comparer;
 use super::dictionary::mix;
 use super::model::{Levels, Likelihoods, Logs, Model, log2_sum};
@@ -18,6 +18,8 @@ const STRANGERS_DRAWN: u64 = 1 << 20;
 const PRIOR_PAIRS: f64 = 20.0;
 const ROUNDS_MAX: usize = 40;
 const SETTLED: f64 = 1e-5;
+/// The most that two people of one household may have one given name, of all such pairs.
+const NAMESAKES_MAX: f64 = 0.05;
 /// A session with a smaller share of matches teaches nothing of them.
 const SHARE_MIN: f64 = 0.01;
 
@@ -73,11 +75,11 @@ pub(crate) struct Evidence {
     /// Patterns of random pairs.
     pub strangers: PatternCounts,
     /// Patterns of pairs that blocking brought together, with the rules that did.
-    pub met: Vec<((Pattern, u16), u32)>,
+    pub met: Vec<((Pattern, u32), u32)>,
     /// How many pairs there are at all.
     pub pairs: f64,
-    /// What share of the pairs that met was counted.
-    pub sampled: f64,
+    /// How many pairs of one side there are besides, where two files are linked.
+    pub pairs_within: f64,
 }
 
 /// Learns a model. `prior` counts as a few made-up pairs, so that little data changes it little.
@@ -90,9 +92,21 @@ pub(crate) fn train(evidence: &Evidence, prior: &Model) -> Model {
         let before = model.clone();
         let mut seen = Expected::new();
         for (session, shares) in sessions.iter().zip(&mut shares) {
-            let (expected, now) = expect(&session.patterns, &model, *shares);
+            if !session.within.is_empty() {
+                let (expected, now) = expect(&session.within, &model, session.shares_within(*shares, evidence));
+                seen.add_household(&expected, session.left_out);
+                let households = now.1 * session.count_within * evidence.pairs / evidence.pairs_within.max(1.0);
+                shares.1 = (households / session.count.max(1.0)).clamp(1e-9, 0.5);
+            }
+            if session.patterns.is_empty() {
+                continue;
+            }
+            let (expected, mut now) = expect(&session.patterns, &model, *shares);
             if now.0 >= SHARE_MIN {
                 seen.add(&expected, session.left_out);
+            }
+            if evidence.pairs_within > 0.0 {
+                now.1 = shares.1;
             }
             *shares = now;
         }
@@ -116,20 +130,37 @@ pub(crate) fn train(evidence: &Evidence, prior: &Model) -> Model {
 struct Session {
     left_out: u16,
     patterns: Vec<(Pattern, u32)>,
+    count: f64,
+    /// Pairs of one side, where two are linked.
+    within: Vec<(Pattern, u32)>,
+    count_within: f64,
 }
 
-fn sessions(met: &[((Pattern, u16), u32)]) -> Vec<Session> {
+impl Session {
+    /// What the shares come to among pairs of one side: as many households, and no more matches than households.
+    fn shares_within(&self, shares: (f64, f64), evidence: &Evidence) -> (f64, f64) {
+        let per_pair = shares.1 * self.count / evidence.pairs.max(1.0);
+        let household = (per_pair * evidence.pairs_within / self.count_within.max(1.0)).clamp(1e-6, 0.5);
+        (household.min(0.2), household)
+    }
+}
+
+fn sessions(met: &[((Pattern, u32), u32)]) -> Vec<Session> {
     RULES
         .par_iter()
         .enumerate()
         .map(|(place, rule)| {
-            let mut counts: FxHashMap<Pattern, u32> = FxHashMap::default();
+            let mut counts: [FxHashMap<Pattern, u32>; 2] = Default::default();
             for ((pattern, rules), count) in met {
                 if rules & (1 << place) != 0 {
-                    *counts.entry(pattern.without(rule.uses)).or_default() += count;
+                    let side = usize::from(rules & WITHIN != 0);
+                    *counts[side].entry(pattern.without(rule.uses)).or_default() += count;
                 }
             }
-            Session { left_out: rule.uses, patterns: sorted(std::iter::once(counts)) }
+            let [patterns, within] = counts.map(|counts| sorted(std::iter::once(counts)));
+            let sum = |patterns: &[(Pattern, u32)]| patterns.iter().map(|(_, count)| f64::from(*count)).sum();
+            let (count, count_within) = (sum(&patterns), sum(&within));
+            Session { left_out: rule.uses, patterns, count, within, count_within }
         })
         .filter(|session| !session.patterns.is_empty())
         .collect()
@@ -153,6 +184,17 @@ impl Expected {
             for level in 0..comparison.levels() {
                 self.same[place][level] += other.same[place][level];
                 self.household[place][level] += other.household[place][level];
+            }
+        }
+    }
+}
+
+impl Expected {
+    fn add_household(&mut self, other: &Self, left_out: u16) {
+        for comparison in Comparison::ALL.into_iter().filter(|c| left_out & c.bit() == 0) {
+            let place = comparison as usize;
+            for (sum, more) in self.household[place].iter_mut().zip(&other.household[place]) {
+                *sum += more;
             }
         }
     }
@@ -208,12 +250,7 @@ fn maximise(seen: &Expected, prior: &Model, model: &Model) -> Vec<Levels> {
         .into_iter()
         .map(|comparison| {
             let (place, before, assumed) = (comparison as usize, model.of(comparison), prior.of(comparison));
-            let household = if comparison.is_personal() {
-                // Two people of a household are strangers in what is personal, but for namesakes.
-                mixed(comparison, &before.strangers, &assumed.household, 0.02)
-            } else {
-                pooled(comparison, &seen.household[place], &assumed.household)
-            };
+            let household = of_household(comparison, &seen.household[place], &before.strangers, &assumed.household);
             Levels {
                 same: pooled(comparison, &seen.same[place], &assumed.same),
                 household,
@@ -221,6 +258,43 @@ fn maximise(seen: &Expected, prior: &Model, model: &Model) -> Vec<Levels> {
             }
         })
         .collect()
+}
+
+/// Two people of a household: in what is personal they are strangers, but for namesakes, and a suffix tells those.
+fn of_household(comparison: Comparison, counts: &[f64], strangers: &[f64], assumed: &[f64]) -> Vec<f64> {
+    match comparison {
+        Comparison::First => {
+            let usual = mixed(comparison, strangers, assumed, 0.5);
+            let mut learned = pooled(comparison, counts, &usual);
+            // More namesakes than this are not a household's but records of one person.
+            let namesakes = learned[1].min(NAMESAKES_MAX);
+            for (level, p) in usual.iter().enumerate().skip(2) {
+                learned[level] = *p;
+            }
+            let rest: f64 = (2..usual.len()).filter(|l| comparison.group(*l) == 1).map(|l| usual[l]).sum();
+            for (level, p) in learned.iter_mut().enumerate().skip(2).filter(|(l, _)| comparison.group(*l) == 1) {
+                *p = usual[level] / rest * (1.0 - namesakes);
+            }
+            learned[1] = namesakes;
+            learned
+        }
+        Comparison::Middle | Comparison::Birth | Comparison::Licence => mixed(comparison, strangers, assumed, 0.1),
+        Comparison::Company => {
+            let mut learned = pooled(comparison, counts, assumed);
+            for (level, p) in learned.iter_mut().enumerate().filter(|(level, _)| comparison.group(*level) == 2) {
+                *p = strangers[level];
+            }
+            learned
+        }
+        Comparison::Last
+        | Comparison::Suffix
+        | Comparison::Email
+        | Comparison::Phone
+        | Comparison::Street
+        | Comparison::Extra
+        | Comparison::Place
+        | Comparison::Vin => pooled(comparison, counts, assumed),
+    }
 }
 
 fn mixed(comparison: Comparison, most: &[f64], some: &[f64], share: f64) -> Vec<f64> {
@@ -260,19 +334,31 @@ fn shares_of_all(evidence: &Evidence, model: &mut Model) {
     model.household_share = model.household_share.max(0.1 / evidence.pairs.max(1.0));
     for _ in 0..ROUNDS_MAX {
         let logs = model.logs();
-        let pieces: Vec<(f64, f64)> = evidence
+        let pieces: Vec<[f64; 3]> = evidence
             .met
             .par_chunks(8192)
             .map(|chunk| {
-                chunk.iter().fold((0.0, 0.0), |sum, ((pattern, _), count)| {
+                chunk.iter().fold([0.0; 3], |mut sum, ((pattern, rules), count)| {
                     let (same, household) = posterior(&logs.of(*pattern));
-                    (sum.0 + same * f64::from(*count), sum.1 + household * f64::from(*count))
+                    if rules & WITHIN == 0 {
+                        sum[0] += same * f64::from(*count);
+                        sum[1] += household * f64::from(*count);
+                    } else {
+                        sum[2] += household * f64::from(*count);
+                    }
+                    sum
                 })
             })
             .collect();
-        let (same, household) = pieces.iter().fold((0.0, 0.0), |sum, piece| (sum.0 + piece.0, sum.1 + piece.1));
-        let share = |count: f64| ((count / evidence.sampled + 0.5) / evidence.pairs.max(1.0)).min(0.45);
-        let (same, household) = (share(same), share(household));
+        let [same, household, within] =
+            pieces.iter().fold([0.0; 3], |sum, piece| [sum[0] + piece[0], sum[1] + piece[1], sum[2] + piece[2]]);
+        let share = |count: f64, pairs: f64| ((count + 0.5) / pairs.max(1.0)).min(0.45);
+        let same = share(same, evidence.pairs);
+        let household = if evidence.pairs_within > 0.0 {
+            share(within, evidence.pairs_within)
+        } else {
+            share(household, evidence.pairs)
+        };
         let moved = (same / model.same_share - 1.0).abs() + (household / model.household_share - 1.0).abs();
         (model.same_share, model.household_share) = (same, household);
         if moved < 1e-4 {
@@ -295,10 +381,10 @@ pub(crate) fn compare_all(
     table: &Table,
     blocking: &Blocking,
     keeps: impl Fn(Pattern) -> bool + Sync + Send,
-) -> (Vec<((Pattern, u16), u32)>, Vec<(RecordNo, RecordNo, Pattern)>, u64) {
+) -> (Vec<((Pattern, u32), u32)>, Vec<(RecordNo, RecordNo, Pattern)>, u64) {
     struct State<'a> {
         comparer: Comparer<'a>,
-        seen: FxHashMap<(Pattern, u16), u32>,
+        seen: FxHashMap<(Pattern, u32), u32>,
         kept: Vec<(RecordNo, RecordNo, Pattern)>,
         pairs: u64,
     }
@@ -307,9 +393,9 @@ pub(crate) fn compare_all(
         || State { comparer: Comparer::new(table), seen: FxHashMap::default(), kept: Vec::new(), pairs: 0 },
         |state, a, b, rules| {
             let pattern = state.comparer.compare(a, b);
-            state.pairs += 1;
+            state.pairs += u64::from(rules & WITHIN == 0);
             *state.seen.entry((pattern, rules)).or_default() += 1;
-            if keeps(pattern) {
+            if rules & WITHIN == 0 && keeps(pattern) {
                 state.kept.push((a.min(b), a.max(b), pattern));
             }
         },
