@@ -36,6 +36,8 @@ pub struct Bands {
 
 /// The least estimated precision of what is merged at once.
 const PRECISION_MIN: f64 = 0.999;
+/// Whatever the others promise, a single pair needs this much.
+const AUTO_MIN: f64 = 0.95;
 /// The most pairs for review, of 1,000 records.
 const QUEUE_PER_1000: usize = 30;
 /// Nobody is asked about less than this.
@@ -50,7 +52,7 @@ impl Bands {
         let (mut auto, mut wrong, mut taken) = (1.0, 0.0, 0);
         for (place, p) in found.iter().enumerate() {
             wrong += 1.0 - p;
-            if wrong > (1.0 - PRECISION_MIN) * (place + 1) as f64 || *p < 0.98 {
+            if wrong > (1.0 - PRECISION_MIN) * (place + 1) as f64 || *p < AUTO_MIN {
                 break;
             }
             auto = *p;

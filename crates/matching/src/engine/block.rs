@@ -216,15 +216,11 @@ pub(crate) struct Blocking {
 impl Blocking {
     /// Blocks a table. `between` marks the pairs of one side.
     pub(crate) fn new(table: &Table, limits: BlockLimits, between: bool) -> Self {
-        let made: Vec<(Blocks, Vec<(RecordNo, usize, u32)>)> =
-            (0..limits.rules()).into_par_iter().map(|rule| blocks_of(table, rule, limits)).collect();
         let mut places = vec![[0_u32; COLUMNS]; table.len()];
-        let mut blocks = Vec::with_capacity(made.len());
-        for (of_rule, membership) in made {
-            for (record, column, block) in membership {
-                places[record as usize][column] = block;
-            }
-            blocks.push(of_rule);
+        let mut blocks = Vec::with_capacity(limits.rules());
+        // One rule after the other, each in parallel: all at once would hold every key in memory.
+        for rule in 0..limits.rules() {
+            blocks.push(blocks_of(table, rule, limits, &mut places));
         }
         Self { blocks, places, between }
     }
@@ -315,24 +311,27 @@ impl Blocking {
     }
 }
 
-fn blocks_of(
-    table: &Table,
-    rule: usize,
-    limits: BlockLimits,
-) -> (Blocks, Vec<(RecordNo, usize, u32)>) {
-    let columns = STARTS[rule]..STARTS[rule + 1];
-    let mut held: Vec<(u64, RecordNo, u8)> = Vec::new();
-    for record in 0..table.len() as u32 {
-        for (place, key) in keys_of(table, record, rule).into_iter().enumerate() {
-            if key != 0 {
-                held.push((key, record, place as u8));
+fn blocks_of(table: &Table, rule: usize, limits: BlockLimits, places: &mut [[u32; COLUMNS]]) -> Blocks {
+    let mut held: Vec<(u64, RecordNo, u8)> = (0..table.len() as u32)
+        .into_par_iter()
+        .fold(Vec::new, |mut held, record| {
+            for (place, key) in keys_of(table, record, rule).into_iter().enumerate() {
+                if key != 0 {
+                    held.push((key, record, place as u8));
+                }
             }
-        }
-    }
+            held
+        })
+        .reduce(Vec::new, |mut all, mut more| {
+            if all.is_empty() {
+                return more;
+            }
+            all.append(&mut more);
+            all
+        });
     let mut blocks = Blocks { rule, members: Vec::new(), starts: vec![0] };
-    let mut membership = Vec::new();
     for round in 0..3 {
-        held.sort_unstable();
+        held.par_sort_unstable();
         let mut next = Vec::new();
         for group in held.chunk_by(|a, b| a.0 == b.0) {
             if group.len() < 2 {
@@ -350,13 +349,13 @@ fn blocks_of(
             let block = blocks.starts.len() as u32;
             for (_, record, place) in group {
                 blocks.members.push(*record);
-                membership.push((*record, columns.start + usize::from(*place), block));
+                places[*record as usize][STARTS[rule] + usize::from(*place)] = block;
             }
             blocks.starts.push(blocks.members.len() as u32);
         }
         held = next;
     }
-    (blocks, membership)
+    blocks
 }
 
 /// E-mails, phones, licences and VINs that too many different people share, by family and value.

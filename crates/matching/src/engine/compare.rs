@@ -1,9 +1,9 @@
 //! Comparing two records: cheap tests first, distances of texts only where those leave a doubt, and each pair of
 //! values once (a memo, because names repeat).
 
-use super::dictionary::{ValueId, mix};
+use super::dictionary::{Dictionary, ValueId, mix};
 use super::field::Slot;
-use super::kernel::{jaro_winkler, one_slip, prefix};
+use super::kernel::{jaro_winkler, one_slip};
 use super::nickname;
 use super::pattern::{Comparison, Pattern, middle, name};
 use super::table::{Numbers, RecordNo, Table};
@@ -13,7 +13,7 @@ const MEMO_SIZE: usize = 1 << 16;
 /// Compares records of a table. Each thread has its own; what it remembers changes no result.
 pub(crate) struct Comparer<'a> {
     table: &'a Table,
-    memo: Vec<(u64, u8)>,
+    memo: Vec<(u64, u8, u8)>,
 }
 
 /// What a distance is asked of.
@@ -28,12 +28,12 @@ enum Kind {
 
 impl<'a> Comparer<'a> {
     pub(crate) fn new(table: &'a Table) -> Self {
-        Self { table, memo: vec![(0, 0); MEMO_SIZE] }
+        Self { table, memo: vec![(0, 0, 0); MEMO_SIZE] }
     }
 
     /// One for a few comparisons.
     pub(crate) fn small(table: &'a Table) -> Self {
-        Self { table, memo: vec![(0, 0); 1 << 6] }
+        Self { table, memo: vec![(0, 0, 0); 1 << 6] }
     }
 
     /// Compares two records. Symmetric.
@@ -57,16 +57,16 @@ impl<'a> Comparer<'a> {
             .with(Comparison::Suffix, suffixes(suffix))
             .with(Comparison::Company, self.company(a, b))
             .with(Comparison::Email, self.any(a, b, &Slot::EMAILS, email))
-            .with(Comparison::Phone, self.any(a, b, &Slot::PHONES, |a, b| if slip_of_digits(a, b) { 2 } else { 3 }))
+            .with(Comparison::Phone, self.any(a, b, &Slot::PHONES, phone))
             .with(Comparison::Street, street)
             .with(Comparison::Extra, extra)
             .with(Comparison::Place, self.place(a, b))
             .with(Comparison::Birth, self.texts(Slot::Birth, of(Slot::Birth), birth))
-            .with(Comparison::Licence, self.texts(Slot::Licence, of(Slot::Licence), |a, b| if near_number(a, b) { 2 } else { 3 }))
-            .with(Comparison::Vin, self.any(a, b, &Slot::VINS, |_, _| 2))
+            .with(Comparison::Licence, self.number(Slot::Licence, of(Slot::Licence)))
+            .with(Comparison::Vin, self.any(a, b, &Slot::VINS, |_, _, _| 2))
     }
 
-    /// First and last name, also where they stand in each other's place.
+    /// First and last name, also where they stand in each other's place: that is one event, told by the first.
     fn names(&mut self, first: (ValueId, ValueId), last: (ValueId, ValueId)) -> (usize, usize) {
         let levels = (self.level(Kind::Given, Slot::First, first), self.level(Kind::Surname, Slot::Last, last));
         if levels.0 < name::ALIKE && levels.0 != 0 || levels.1 < name::ALIKE && levels.1 != 0 {
@@ -75,14 +75,14 @@ impl<'a> Comparer<'a> {
         let crossed = (first.0 != 0 && first.0 == last.1, last.0 != 0 && last.0 == first.1);
         let near = |level: usize| matches!(level, name::SHORT | name::SLIP | name::NEAR);
         match crossed {
-            (true, true) => (name::EXCHANGED, name::EXCHANGED),
+            (true, true) => (name::EXCHANGED, 0),
             (true, false) if near(self.level(Kind::Surname, Slot::Last, (last.0, first.1))) => {
-                (name::EXCHANGED, name::EXCHANGED)
+                (name::EXCHANGED, 0)
             }
             (false, true) if near(self.level(Kind::Surname, Slot::Last, (first.0, last.1))) => {
-                (name::EXCHANGED, name::EXCHANGED)
+                (name::EXCHANGED, 0)
             }
-            (true, false) | (false, true) if levels.0 != 0 && levels.1 != 0 => (name::CROSSED, name::CROSSED),
+            (true, false) | (false, true) if levels.0 != 0 && levels.1 != 0 => (name::CROSSED, 0),
             (true | false, true | false) => levels,
         }
     }
@@ -121,22 +121,40 @@ impl<'a> Comparer<'a> {
         })
     }
 
+    /// Short numbers: a house number, a ZIP, a licence.
+    fn number(&self, slot: Slot, pair: (ValueId, ValueId)) -> usize {
+        known(pair, |(a, b)| {
+            if a == b {
+                return 1;
+            }
+            let dictionary = &self.table.dictionaries[slot.dictionary()];
+            let (shape_a, shape_b) = (dictionary.shape(a), dictionary.shape(b));
+            let near = shape_a.len.min(shape_b.len) >= 2
+                && shape_a.may_be_one_slip(shape_b)
+                && one_slip(dictionary.text(a).as_bytes(), dictionary.text(b).as_bytes());
+            if near { 2 } else { 3 }
+        })
+    }
+
     /// The best level that any two values reach.
-    fn any(&self, a: &Numbers, b: &Numbers, slots: &[Slot], other: fn(&str, &str) -> usize) -> usize {
-        let values = |row: &Numbers| -> [ValueId; 4] {
-            std::array::from_fn(|place| slots.get(place).map_or(0, |slot| row[slot.place()]))
-        };
-        let (left, right) = (values(a), values(b));
-        let (left, right) = (left.iter().filter(|v| **v != 0), right.iter().filter(|v| **v != 0));
-        if left.clone().any(|a| right.clone().any(|b| a == b)) {
-            return 1;
+    fn any(&self, a: &Numbers, b: &Numbers, slots: &[Slot], other: impl Fn(&Dictionary, ValueId, ValueId) -> usize) -> usize {
+        let mut best = 0;
+        for x in slots.iter().map(|slot| a[slot.place()]).filter(|x| *x != 0) {
+            for y in slots.iter().map(|slot| b[slot.place()]).filter(|y| *y != 0) {
+                if x == y {
+                    return 1;
+                }
+                best = usize::MAX;
+            }
         }
-        let Some(slot) = slots.first() else { return 0 };
+        let Some(slot) = slots.first().filter(|_| best != 0) else { return 0 };
         let dictionary = &self.table.dictionaries[slot.dictionary()];
-        left.flat_map(|a| right.clone().map(move |b| (*a, *b)))
-            .map(|(a, b)| other(dictionary.text(a), dictionary.text(b)))
-            .min()
-            .unwrap_or(0)
+        for x in slots.iter().map(|slot| a[slot.place()]).filter(|x| *x != 0) {
+            for y in slots.iter().map(|slot| b[slot.place()]).filter(|y| *y != 0) {
+                best = best.min(other(dictionary, x, y));
+            }
+        }
+        best
     }
 
     fn middle(&self, pair: (ValueId, ValueId)) -> usize {
@@ -153,13 +171,13 @@ impl<'a> Comparer<'a> {
 
     fn street(&mut self, a: &Numbers, b: &Numbers) -> usize {
         let of = |slot: Slot| (a[slot.place()], b[slot.place()]);
-        let number = self.texts(Slot::Number, of(Slot::Number), |a, b| if near_number(a, b) { 2 } else { 3 });
+        let number = self.number(Slot::Number, of(Slot::Number));
         number * 5 + self.level(Kind::Street, Slot::Street, of(Slot::Street))
     }
 
     fn place(&mut self, a: &Numbers, b: &Numbers) -> usize {
         let of = |slot: Slot| (a[slot.place()], b[slot.place()]);
-        let zip = self.texts(Slot::Zip, of(Slot::Zip), |a, b| if near_number(a, b) { 2 } else { 3 });
+        let zip = self.number(Slot::Zip, of(Slot::Zip));
         let city = self.level(Kind::Text, Slot::City, of(Slot::City));
         let state = known(of(Slot::State), |(a, b)| if a == b { 1 } else { 2 });
         (zip * 4 + city) * 3 + state
@@ -173,40 +191,46 @@ impl<'a> Comparer<'a> {
         if a == b {
             return 1;
         }
-        let dictionary = &self.table.dictionaries[slot.dictionary()];
-        // Jaro depends on the order of the two; the order of the texts is the same on every run, that of numbers is not.
-        let (a, b) = if dictionary.text(a) <= dictionary.text(b) { (a, b) } else { (b, a) };
-        let (shape_a, shape_b) = (dictionary.traits(a).shape, dictionary.traits(b).shape);
-        let (text_a, text_b) = (dictionary.text(a), dictionary.text(b));
-        let bound = shape_a.jaro_winkler_at_most(shape_b, prefix(text_a.as_bytes(), text_b.as_bytes()));
-        let (floor, lowest) = match kind {
-            Kind::Given | Kind::Surname => (0.80, name::OTHER),
-            Kind::Company | Kind::Street => (0.80, 4),
-            Kind::Text => (0.80, 3),
-        };
-        let short = matches!(kind, Kind::Given | Kind::Surname);
-        if bound < floor && !(short && (shape_a.len == 1 || shape_b.len == 1 || shape_a.len.abs_diff(shape_b.len) > 1)) {
-            // Nicknames need not be spelled alike, but they stand in one list.
-            let nick = matches!(kind, Kind::Given) && nickname::related(text_a, text_b);
-            // Two letters of one text can both be a slip of the other's: short texts are looked at.
-            if !nick && shape_a.len.min(shape_b.len) > 3 {
-                return lowest;
-            }
+        let (a, b) = (a.min(b), a.max(b));
+        let key = u64::from(a) << 32 | u64::from(b);
+        let place = mix(key ^ (kind as u64) << 60) as usize & (self.memo.len() - 1);
+        let (seen, of_kind, level) = self.memo[place];
+        if seen == key && of_kind == kind as u8 {
+            return usize::from(level);
         }
-        let key = mix(u64::from(a) << 32 | u64::from(b)) ^ (kind as u64) << 60;
-        let key = key.max(1);
-        let place = key as usize & (self.memo.len() - 1);
-        if self.memo[place].0 == key {
-            return usize::from(self.memo[place].1);
-        }
-        let level = match kind {
-            Kind::Given => given(text_a, text_b),
-            Kind::Surname => surname(text_a, text_b),
-            Kind::Company | Kind::Street => line(text_a, text_b),
-            Kind::Text => text(text_a, text_b),
-        };
-        self.memo[place] = (key, level as u8);
+        let level = measure(kind, &self.table.dictionaries[slot.dictionary()], a, b);
+        self.memo[place] = (key, kind as u8, level as u8);
         level
+    }
+}
+
+/// The level of two different texts; most are ruled out by their shapes.
+fn measure(kind: Kind, dictionary: &Dictionary, a: ValueId, b: ValueId) -> usize {
+    let (shape_a, shape_b) = (dictionary.shape(a), dictionary.shape(b));
+    let (floor, lowest) = match kind {
+        Kind::Given | Kind::Surname => (0.80, name::OTHER),
+        Kind::Company | Kind::Street => (0.80, 4),
+        Kind::Text => (0.80, 3),
+    };
+    let bound = shape_a.jaro_winkler_at_most(shape_b, shape_a.prefix(shape_b));
+    let is_name = matches!(kind, Kind::Given | Kind::Surname);
+    // A part of a name agrees with the whole, and a slip in a short text leaves little alike: those are looked at.
+    let part = is_name && shape_a.len.abs_diff(shape_b.len) > 1;
+    if bound < floor && shape_a.len.min(shape_b.len) > 3 && !part {
+        // Nicknames need not be spelled alike, but they stand in one list.
+        let nick = matches!(kind, Kind::Given) && nickname::related(dictionary.text(a), dictionary.text(b));
+        if !nick {
+            return lowest;
+        }
+    }
+    let (a, b) = (dictionary.text(a), dictionary.text(b));
+    // Jaro depends on the order of the two; that of the texts is the same on every run, that of their numbers is not.
+    let (a, b) = if a <= b { (a, b) } else { (b, a) };
+    match kind {
+        Kind::Given => given(a, b),
+        Kind::Surname => surname(a, b),
+        Kind::Company | Kind::Street => line(a, b),
+        Kind::Text => text(a, b),
     }
 }
 
@@ -284,34 +308,31 @@ fn text(a: &str, b: &str) -> usize {
     if slip || jaro_winkler(a, b) >= 0.88 { 2 } else { 3 }
 }
 
-fn email(a: &str, b: &str) -> usize {
-    let (Some((local_a, _)), Some((local_b, _))) = (a.rsplit_once('@'), b.rsplit_once('@')) else { return 4 };
-    if one_slip(a.as_bytes(), b.as_bytes()) {
-        2
-    } else if local_a == local_b && local_a.len() >= 5 {
-        3
-    } else {
-        4
+fn email(dictionary: &Dictionary, a: ValueId, b: ValueId) -> usize {
+    if dictionary.shape(a).may_be_one_slip(dictionary.shape(b))
+        && one_slip(dictionary.text(a).as_bytes(), dictionary.text(b).as_bytes())
+    {
+        return 2;
     }
+    let same_local = dictionary.traits(a).group == dictionary.traits(b).group;
+    let local = || dictionary.text(a).rsplit_once('@').map_or(0, |(local, _)| local.len());
+    if same_local && local() >= 5 { 3 } else { 4 }
 }
 
-/// One digit wrong or two neighbours swapped in a number long enough to be told by the rest.
-fn slip_of_digits(a: &str, b: &str) -> bool {
-    a.len() >= 6 && one_slip(a.as_bytes(), b.as_bytes())
-}
-
-/// Short numbers: a house number, a ZIP, a licence.
-fn near_number(a: &str, b: &str) -> bool {
-    a.len().min(b.len()) >= 2 && one_slip(a.as_bytes(), b.as_bytes())
+fn phone(dictionary: &Dictionary, a: ValueId, b: ValueId) -> usize {
+    let slip = dictionary.shape(a).may_be_one_slip(dictionary.shape(b))
+        && one_slip(dictionary.text(a).as_bytes(), dictionary.text(b).as_bytes());
+    if slip { 2 } else { 3 }
 }
 
 /// Birth dates `yyyymmdd`: one slip, day and month exchanged, then year or day and month the same.
 fn birth(a: &str, b: &str) -> usize {
     let (Some((year_a, day_a)), Some((year_b, day_b))) = (a.split_at_checked(4), b.split_at_checked(4)) else { return 4 };
     let exchanged = year_a == year_b && day_a.get(..2) == day_b.get(2..) && day_a.get(2..) == day_b.get(..2);
-    let year_only = year_a == year_b && (day_a == "0000" || day_b == "0000");
-    if year_only {
-        return 3;
+    if day_a.starts_with("00") || day_b.starts_with("00") || day_a.ends_with("00") || day_b.ends_with("00") {
+        // Month or day is not known: what is known must agree.
+        let agree = date_parts(year_a, day_a).iter().zip(&date_parts(year_b, day_b)).all(|(a, b)| a.is_none() || b.is_none() || a == b);
+        return if agree { 3 } else { 4 };
     }
     if exchanged || one_slip(a.as_bytes(), b.as_bytes()) {
         return 2;
@@ -320,4 +341,9 @@ fn birth(a: &str, b: &str) -> usize {
     let (d_a, d_b) = (day_a.get(2..), day_b.get(2..));
     let same = usize::from(year_a == year_b) + usize::from(month_a == month_b) + usize::from(d_a == d_b);
     if same >= 2 { 3 } else { 4 }
+}
+
+/// Year, month and day, as far as they are known.
+fn date_parts<'a>(year: &'a str, day: &'a str) -> [Option<&'a str>; 3] {
+    [Some(year), day.get(..2), day.get(2..)].map(|part| part.filter(|part| *part != "00"))
 }

@@ -12,12 +12,11 @@ pub(crate) type ValueId = u32;
 /// What is known of a value apart from its text.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Traits {
-    pub shape: Shape,
     /// Hash of the text, the same in every dictionary and on every machine.
     pub hash: u64,
     /// Hash of how it sounds.
     pub sound: u64,
-    /// Hash of its nickname group.
+    /// Hash of its nickname group; of an e-mail that of the part before the @.
     pub group: u64,
 }
 
@@ -42,20 +41,35 @@ pub(crate) const fn mix(mut hash: u64) -> u64 {
 pub(crate) struct Dictionary {
     text: String,
     ends: Vec<u32>,
+    /// Apart from the other traits: every comparison looks here, few look there.
+    shapes: Vec<Shape>,
     traits: Vec<Traits>,
     table: HashTable<ValueId>,
-    is_name: bool,
+    kind: Kind,
+}
+
+/// What kind of values a dictionary holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Names of people.
+    Name,
+    /// E-mails.
+    Email,
+    /// Anything else.
+    #[default]
+    Other,
 }
 
 impl Dictionary {
     /// An empty one. Of names more is remembered than of other values.
-    pub(crate) fn new(is_name: bool) -> Self {
+    pub(crate) fn new(kind: Kind) -> Self {
         Self {
             text: String::new(),
             ends: vec![0],
+            shapes: vec![Shape::default()],
             traits: vec![Traits::default()],
             table: HashTable::new(),
-            is_name,
+            kind,
         }
     }
 
@@ -78,12 +92,13 @@ impl Dictionary {
         self.text.push_str(value);
         self.ends.push(u32::try_from(self.text.len()).unwrap_or(u32::MAX));
         let own = stable_hash(value.as_bytes());
-        self.traits.push(Traits {
-            shape: Shape::of(value),
-            hash: own,
-            sound: if self.is_name { mix(sound::key(value) ^ 0x5bd1) } else { 0 },
-            group: if self.is_name { stable_hash(nickname::group(value).as_bytes()) } else { 0 },
-        });
+        self.shapes.push(Shape::of(value));
+        let (sound, group) = match self.kind {
+            Kind::Name => (mix(sound::key(value) ^ 0x5bd1), stable_hash(nickname::group(value).as_bytes())),
+            Kind::Email => (0, stable_hash(value.rsplit_once('@').map_or(value, |(local, _)| local).as_bytes())),
+            Kind::Other => (0, 0),
+        };
+        self.traits.push(Traits { hash: own, sound, group });
         let (text, ends) = (&self.text, &self.ends);
         self.table.insert_unique(hash, id, |id| bucket(slice(text, ends, *id)));
         id
@@ -94,7 +109,12 @@ impl Dictionary {
         slice(&self.text, &self.ends, id)
     }
 
-    /// What is known of a value.
+    /// The shape of a value.
+    pub(crate) fn shape(&self, id: ValueId) -> Shape {
+        self.shapes[id as usize]
+    }
+
+    /// What else is known of a value.
     pub(crate) fn traits(&self, id: ValueId) -> &Traits {
         &self.traits[id as usize]
     }
@@ -120,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_value_keeps_its_number() {
-        let mut values = Dictionary::new(true);
+        let mut values = Dictionary::new(Kind::Name);
         let (ann, bob) = (values.intern("ann"), values.intern("bob"));
         assert_eq!(values.intern("ann"), ann);
         assert_ne!(ann, bob);

@@ -9,6 +9,8 @@ pub(crate) struct Shape {
     pub len: u8,
     /// Whether every character is one byte, so that the fast kernels apply.
     pub ascii: bool,
+    /// The first four bytes, 0 where there are fewer.
+    pub head: [u8; 4],
 }
 
 impl Shape {
@@ -20,7 +22,21 @@ impl Shape {
                 _ => 63,
             }
         });
-        Self { mask, len: u8::try_from(text.len()).unwrap_or(u8::MAX), ascii: text.is_ascii() }
+        let mut head = [0; 4];
+        for (head, b) in head.iter_mut().zip(text.bytes()) {
+            *head = b;
+        }
+        Self { mask, len: u8::try_from(text.len()).unwrap_or(u8::MAX), ascii: text.is_ascii(), head }
+    }
+
+    /// Whether texts of these shapes can be one slip apart: it changes one letter into another at most.
+    pub(crate) fn may_be_one_slip(self, other: Self) -> bool {
+        self.len.abs_diff(other.len) <= 1 && (self.mask ^ other.mask).count_ones() <= 2
+    }
+
+    /// Length of the common prefix, at most four.
+    pub(crate) fn prefix(self, other: Self) -> usize {
+        self.head.iter().zip(other.head).take_while(|(a, b)| **a == *b && **a != 0).count()
     }
 
     /// The greatest Jaro–Winkler similarity that two texts of these shapes can have, given their common prefix.
@@ -137,6 +153,13 @@ mod tests {
         fn the_bound_is_never_below_the_similarity(a in "[a-h]{1,10}", b in "[a-h]{1,10}") {
             let bound = Shape::of(&a).jaro_winkler_at_most(Shape::of(&b), prefix(a.as_bytes(), b.as_bytes()));
             prop_assert!(bound + 1e-12 >= strsim::jaro_winkler(&a, &b));
+        }
+
+        #[test]
+        fn a_slip_is_never_ruled_out_by_shape(a in "[a-c0-1]{0,6}", b in "[a-c0-1]{0,6}") {
+            let (x, y) = (Shape::of(&a), Shape::of(&b));
+            prop_assert!(x.may_be_one_slip(y) || !one_slip(a.as_bytes(), b.as_bytes()));
+            prop_assert_eq!(x.prefix(y), prefix(a.as_bytes(), b.as_bytes()));
         }
 
         #[test]

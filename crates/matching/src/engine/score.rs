@@ -1,7 +1,8 @@
 //! Scoring: a pattern's weights, and how rare the values are that agree.
 
 use super::model::{Likelihoods, Logs, Model, PROBABILITY_MIN, log2_sum, probability};
-use super::pattern::{Comparison, Pattern};
+use super::field::Slot;
+use super::pattern::{Comparison, Pattern, name};
 use super::table::{Family, RecordNo, Table};
 use rustc_hash::FxHashMap;
 
@@ -114,7 +115,49 @@ impl<'a> Scorer<'a> {
 
     /// How much rarer than usual the value is that both records have, in bits; negative for a common one.
     pub(crate) fn rarity(&self, comparison: Comparison, level: usize, a: RecordNo, b: RecordNo) -> f64 {
+        if level == name::SLIP {
+            match comparison {
+                Comparison::First => return self.rarity_of_slip(Family::First, Slot::First, comparison, a, b),
+                Comparison::Last => return self.rarity_of_slip(Family::Last, Slot::Last, comparison, a, b),
+                Comparison::Middle
+                | Comparison::Suffix
+                | Comparison::Company
+                | Comparison::Email
+                | Comparison::Phone
+                | Comparison::Street
+                | Comparison::Extra
+                | Comparison::Place
+                | Comparison::Birth
+                | Comparison::Licence
+                | Comparison::Vin => {}
+            }
+        }
+        if comparison == Comparison::First && level == name::EXCHANGED {
+            return self.rarity_of_exchange(a, b);
+        }
         families(comparison, level).iter().map(|family| self.rarity_of(*family, a, b)).sum()
+    }
+
+    /// The same for two names one slip apart: how many others hold a name that near.
+    fn rarity_of_slip(&self, family: Family, slot: Slot, comparison: Comparison, a: RecordNo, b: RecordNo) -> f64 {
+        let near = |record| self.table.held_near(family, self.table.value(record, slot));
+        let others = f64::from(near(a).max(near(b)).saturating_sub(1)).max(0.5);
+        self.logs.strangers[comparison as usize][name::SLIP]
+            - (others / f64::from(self.table.present(family).max(2))).log2()
+    }
+
+    /// The same for first and last name in each other's place: how often another would have just those two.
+    fn rarity_of_exchange(&self, a: RecordNo, b: RecordNo) -> f64 {
+        let share = |family: Family, value| {
+            let others = f64::from(self.table.held_by(family, value).saturating_sub(1)).max(0.5);
+            others / f64::from(self.table.present(family).max(2))
+        };
+        let by_chance = |record| {
+            let (first, last) = (self.table.value(record, Slot::First), self.table.value(record, Slot::Last));
+            share(Family::Last, first) * share(Family::First, last)
+        };
+        let usual = self.logs.strangers[Comparison::First as usize][name::EXCHANGED];
+        usual - by_chance(a).max(by_chance(b)).log2()
     }
 
     fn rarity_of(&self, family: Family, a: RecordNo, b: RecordNo) -> f64 {

@@ -1,12 +1,16 @@
 //! The table: records as rows of value numbers, with how often each value occurs.
 
-use super::dictionary::{Dictionary, Traits, ValueId};
+use super::dictionary::{Dictionary, Kind, Traits, ValueId, stable_hash};
 use super::field::Slot;
+use super::kernel::one_slip;
 use crate::clean::Keys;
 use rayon::prelude::*;
 
 /// A record's place in a table.
 pub(crate) type RecordNo = u32;
+
+const NAMES: usize = Slot::First.dictionary();
+const EMAILS: usize = Slot::Email.dictionary();
 
 /// One record as numbers.
 pub(crate) type Numbers = [ValueId; Slot::COUNT];
@@ -24,6 +28,8 @@ pub struct Table {
     counts: Vec<Vec<u32>>,
     /// How many records hold any value, per slot family.
     present: [u32; Family::COUNT],
+    /// How many records hold a given name or surname that is one slip from this one: [first, last].
+    near: [Vec<u32>; 2],
     /// Values from which nothing can be learned.
     forgotten: Vec<(Family, Vec<bool>)>,
 }
@@ -84,13 +90,22 @@ impl Table {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            dictionaries: (0..Slot::DICTIONARIES).map(|place| Dictionary::new(place == 0)).collect(),
+            dictionaries: (0..Slot::DICTIONARIES)
+                .map(|place| {
+                    Dictionary::new(match place {
+                        NAMES => Kind::Name,
+                        EMAILS => Kind::Email,
+                        _ => Kind::Other,
+                    })
+                })
+                .collect(),
             rows: Vec::new(),
             sides: Vec::new(),
             ids: vec![0],
             id_text: String::new(),
             counts: vec![Vec::new(); Family::COUNT],
             present: [0; Family::COUNT],
+            near: Default::default(),
             forgotten: Vec::new(),
         }
     }
@@ -182,6 +197,32 @@ impl Table {
             self.counts[family] = counts;
             self.present[family] = present;
         }
+        let (names, counts) = (&self.dictionaries[Slot::First.dictionary()], &self.counts);
+        let near = |family: Family| near_names(names, &counts[family as usize]);
+        let (first, last) = rayon::join(|| near(Family::First), || near(Family::Last));
+        self.near = [first, last];
+    }
+
+    /// How many records hold a name one slip from this one; names of other kinds are not counted.
+    pub(crate) fn held_near(&self, family: Family, value: ValueId) -> u32 {
+        let place = match family {
+            Family::First => 0,
+            Family::Last => 1,
+            Family::Middle
+            | Family::Company
+            | Family::Email
+            | Family::Phone
+            | Family::Number
+            | Family::Street
+            | Family::Extra
+            | Family::City
+            | Family::State
+            | Family::Zip
+            | Family::Birth
+            | Family::Licence
+            | Family::Vin => return 0,
+        };
+        self.near[place].get(value as usize).copied().unwrap_or_default()
     }
 
     /// The id of a record.
@@ -262,4 +303,44 @@ impl Table {
         });
         self.forgotten.push((family, values));
     }
+}
+
+/// For each name how many records hold another that is one slip away. Names one slip apart have a text in common that
+/// each becomes by leaving out at most one letter; those that meet in such a text are looked at.
+fn near_names(names: &Dictionary, counts: &[u32]) -> Vec<u32> {
+    const MEET_MAX: usize = 200;
+    let mut near = vec![0_u32; counts.len()];
+    let mut left: Vec<(u64, ValueId)> = Vec::new();
+    let mut short = Vec::new();
+    for value in (1..counts.len() as u32).filter(|value| counts[*value as usize] > 0) {
+        let text = names.text(value).as_bytes();
+        if text.len() < 3 || text.len() > 30 {
+            continue;
+        }
+        left.push((stable_hash(text), value));
+        for out in 0..text.len() {
+            short.clear();
+            short.extend(text.iter().enumerate().filter(|(at, _)| *at != out).map(|(_, letter)| *letter));
+            left.push((stable_hash(&short), value));
+        }
+    }
+    left.par_sort_unstable();
+    left.dedup();
+    let mut pairs: Vec<(ValueId, ValueId)> = Vec::new();
+    for group in left.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1 && group.len() <= MEET_MAX) {
+        for (place, (_, a)) in group.iter().enumerate() {
+            for (_, b) in &group[place + 1..] {
+                if a != b && one_slip(names.text(*a).as_bytes(), names.text(*b).as_bytes()) {
+                    pairs.push((*a.min(b), *a.max(b)));
+                }
+            }
+        }
+    }
+    pairs.par_sort_unstable();
+    pairs.dedup();
+    for (a, b) in pairs {
+        near[a as usize] += counts[b as usize];
+        near[b as usize] += counts[a as usize];
+    }
+    near
 }

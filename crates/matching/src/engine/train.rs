@@ -6,14 +6,14 @@ use super::block::{Blocking, RULES, WITHIN};
 use super::compare::Comparer;
 use super::dictionary::mix;
 use super::model::{Levels, Likelihoods, Logs, Model, log2_sum};
-use super::pattern::{Comparison, Pattern};
+use super::pattern::{Comparison, Pattern, middle, name};
 use super::prior::normalised;
 use super::table::{RecordNo, Table};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 /// Random pairs drawn to learn what strangers agree in.
-const STRANGERS_DRAWN: u64 = 1 << 20;
+const STRANGERS_DRAWN: u64 = 1 << 19;
 /// How many made-up pairs the prior model stands for.
 const PRIOR_PAIRS: f64 = 20.0;
 const ROUNDS_MAX: usize = 40;
@@ -252,12 +252,44 @@ fn maximise(seen: &Expected, prior: &Model, model: &Model) -> Vec<Levels> {
             let (place, before, assumed) = (comparison as usize, model.of(comparison), prior.of(comparison));
             let household = of_household(comparison, &seen.household[place], &before.strangers, &assumed.household);
             Levels {
-                same: pooled(comparison, &seen.same[place], &assumed.same),
+                same: capped(comparison, pooled(comparison, &seen.same[place], &assumed.same)),
                 household,
                 strangers: before.strangers.clone(),
             }
         })
         .collect()
+}
+
+/// Records of one person differ in what is personal more rarely than so. Without a ceiling, namesakes of one household
+/// would teach the model that birth dates and suffixes may differ.
+const fn differs_at_most(comparison: Comparison) -> (usize, f64) {
+    match comparison {
+        Comparison::First => (name::OTHER, 0.25),
+        Comparison::Middle => (middle::OTHER_INITIAL, 0.15),
+        Comparison::Suffix => (2, 0.02),
+        Comparison::Birth => (4, 0.08),
+        Comparison::Licence => (3, 0.08),
+        Comparison::Last
+        | Comparison::Company
+        | Comparison::Email
+        | Comparison::Phone
+        | Comparison::Street
+        | Comparison::Extra
+        | Comparison::Place
+        | Comparison::Vin => (0, 1.0),
+    }
+}
+
+fn capped(comparison: Comparison, mut levels: Vec<f64>) -> Vec<f64> {
+    let (level, most) = differs_at_most(comparison);
+    let told = levels[level];
+    if told > most {
+        let group = comparison.group(level);
+        for (at, p) in levels.iter_mut().enumerate().filter(|(at, _)| comparison.group(*at) == group) {
+            *p = if at == level { most } else { *p * (1.0 - most) / (1.0 - told).max(1e-9) };
+        }
+    }
+    levels
 }
 
 /// Two people of a household: in what is personal they are strangers, but for namesakes, and a suffix tells those.
