@@ -3,8 +3,20 @@
 use super::text::is_placeholder;
 
 const INVENTED_LOCALS: [&str; 14] = [
-    "none", "noemail", "nomail", "na", "no", "noreply", "donotemail", "declined", "refused", "test", "unknown", "abc",
-    "nobody", "noone",
+    "none",
+    "noemail",
+    "nomail",
+    "na",
+    "no",
+    "noreply",
+    "donotemail",
+    "declined",
+    "refused",
+    "test",
+    "unknown",
+    "abc",
+    "nobody",
+    "noone",
 ];
 const INVENTED_HOSTS: [&str; 7] = ["none", "noemail", "nomail", "na", "no", "nowhere", "noemails"];
 

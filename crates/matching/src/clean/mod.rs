@@ -40,7 +40,11 @@ impl<'a> Row<'a> {
 
     /// What all columns of a field say, in order.
     pub fn all(&self, field: Input) -> impl Iterator<Item = &'a str> + '_ {
-        self.cells.iter().filter(move |(of, _)| *of == field).map(|(_, text)| text.trim()).filter(|text| !text.is_empty())
+        self.cells
+            .iter()
+            .filter(move |(of, _)| *of == field)
+            .map(|(_, text)| text.trim())
+            .filter(|text| !text.is_empty())
     }
 
     /// What a field says; several columns are joined by a space, as year, month and day often are.
@@ -160,7 +164,9 @@ pub fn is_placeholder(field: Input, text: &str) -> bool {
             let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_digit).collect();
             text::is_placeholder(text) || (!digits.is_empty() && digits.iter().all(|d| Some(d) == digits.first()))
         }
-        Input::Email => text::is_placeholder(text) || (domain::check::email(text).is_some() && contact::email(text).is_none()),
+        Input::Email => {
+            text::is_placeholder(text) || (domain::check::email(text).is_some() && contact::email(text).is_none())
+        }
         Input::First
         | Input::Middle
         | Input::Last

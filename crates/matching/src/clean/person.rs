@@ -13,22 +13,96 @@ pub(crate) struct Name {
 }
 
 /// Words by which a name shows itself to be a company's.
-const FORMS: [&str; 34] = [
-    "llc", "inc", "incorporated", "corp", "corporation", "ltd", "limited", "co", "company", "gmbh", "ag", "kg", "plc", "pty",
-    "sa", "sarl", "srl", "bv", "nv", "lp", "llp", "pllc", "pa", "dba", "services", "service", "motors", "rentals",
-    "construction", "plumbing", "electric", "university", "church", "trust",
+const FORMS: [&str; 44] = [
+    "llc",
+    "inc",
+    "incorporated",
+    "corp",
+    "corporation",
+    "ltd",
+    "limited",
+    "co",
+    "company",
+    "gmbh",
+    "ag",
+    "kg",
+    "plc",
+    "pty",
+    "sa",
+    "sarl",
+    "srl",
+    "bv",
+    "nv",
+    "lp",
+    "llp",
+    "pllc",
+    "pa",
+    "dba",
+    "services",
+    "service",
+    "motors",
+    "rentals",
+    "construction",
+    "plumbing",
+    "electric",
+    "university",
+    "church",
+    "trust",
+    "group",
+    "sons",
+    "enterprises",
+    "holdings",
+    "solutions",
+    "associates",
+    "partners",
+    "supply",
+    "bank",
+    "school",
 ];
 
 /// Those of them that say nothing about which company it is.
 const LEGAL: [&str; 23] = [
-    "llc", "inc", "incorporated", "corp", "corporation", "ltd", "limited", "co", "company", "gmbh", "ag", "kg", "plc",
-    "pty", "sa", "sarl", "srl", "bv", "nv", "lp", "llp", "pllc", "the",
+    "llc",
+    "inc",
+    "incorporated",
+    "corp",
+    "corporation",
+    "ltd",
+    "limited",
+    "co",
+    "company",
+    "gmbh",
+    "ag",
+    "kg",
+    "plc",
+    "pty",
+    "sa",
+    "sarl",
+    "srl",
+    "bv",
+    "nv",
+    "lp",
+    "llp",
+    "pllc",
+    "the",
 ];
 
 /// People who are none: what is typed for somebody who would not say.
 const NOBODY: [&str; 14] = [
-    "walk in", "walkin", "cash customer", "service customer", "parts customer", "cash sale", "house account", "wholesale",
-    "customer", "test test", "internal", "cash", "do not use", "retail customer",
+    "walk in",
+    "walkin",
+    "cash customer",
+    "service customer",
+    "parts customer",
+    "cash sale",
+    "house account",
+    "wholesale",
+    "customer",
+    "test test",
+    "internal",
+    "cash",
+    "do not use",
+    "retail customer",
 ];
 
 fn suffix_of(word: &str) -> Option<&'static str> {
@@ -64,7 +138,9 @@ pub(crate) fn read(first: &str, middle: &str, last: &str, suffix: &str, full: &s
     if NOBODY.contains(&whole.as_str()) {
         return name;
     }
-    if first.is_empty() && last.len() > 1 && last.iter().any(|word| FORMS.contains(&word.as_str())) {
+    // Nobody is called by a surname of three words alone.
+    let is_company = last.len() > 2 || last.iter().any(|word| FORMS.contains(&word.as_str()));
+    if first.is_empty() && last.len() > 1 && is_company {
         if name.company.is_empty() {
             name.company = bare(&last);
         }

@@ -211,7 +211,13 @@ mod tests {
     fn one_line_says_it_all() {
         let place = read(Told { address: "12 Main St, St. Petersburg, FL 33701-1234", ..Told::default() });
         assert_eq!(
-            (place.number.as_str(), place.street.as_str(), place.city.as_str(), place.state.as_str(), place.zip.as_str()),
+            (
+                place.number.as_str(),
+                place.street.as_str(),
+                place.city.as_str(),
+                place.state.as_str(),
+                place.zip.as_str()
+            ),
             ("12", "mainst", "stpetersburg", "fl", "33701")
         );
     }

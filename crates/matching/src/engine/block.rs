@@ -184,7 +184,8 @@ impl BlockLimits {
         let key_records_max = match records {
             0..=20_000 => 400,
             20_001..=100_000 => 120,
-            _ => 40,
+            100_001..=500_000 => 40,
+            _ => 24,
         };
         Self { key_records_max, shared_names_max: 12, wide: records <= 50_000 }
     }

@@ -57,7 +57,7 @@ impl<'a> Comparer<'a> {
             .with(Comparison::Suffix, suffixes(suffix))
             .with(Comparison::Company, self.company(a, b))
             .with(Comparison::Email, self.any(a, b, &Slot::EMAILS, email))
-            .with(Comparison::Phone, self.any(a, b, &Slot::PHONES, phone))
+            .with(Comparison::Phone, self.phones(a, b))
             .with(Comparison::Street, street)
             .with(Comparison::Extra, extra)
             .with(Comparison::Place, self.place(a, b))
@@ -76,12 +76,8 @@ impl<'a> Comparer<'a> {
         let near = |level: usize| matches!(level, name::SHORT | name::SLIP | name::NEAR);
         match crossed {
             (true, true) => (name::EXCHANGED, 0),
-            (true, false) if near(self.level(Kind::Surname, Slot::Last, (last.0, first.1))) => {
-                (name::EXCHANGED, 0)
-            }
-            (false, true) if near(self.level(Kind::Surname, Slot::Last, (first.0, last.1))) => {
-                (name::EXCHANGED, 0)
-            }
+            (true, false) if near(self.level(Kind::Surname, Slot::Last, (last.0, first.1))) => (name::EXCHANGED, 0),
+            (false, true) if near(self.level(Kind::Surname, Slot::Last, (first.0, last.1))) => (name::EXCHANGED, 0),
             (true, false) | (false, true) if levels.0 != 0 && levels.1 != 0 => (name::CROSSED, 0),
             (true | false, true | false) => levels,
         }
@@ -108,7 +104,12 @@ impl<'a> Comparer<'a> {
         let of = |slot: Slot| (a[slot.place()], b[slot.place()]);
         let level = self.level(Kind::Company, Slot::Company, of(Slot::Company));
         let nobody = |row: &Numbers| row[Slot::First.place()] == 0 && row[Slot::Last.place()] == 0;
-        if level > 0 && nobody(a) && nobody(b) { level + 4 } else { level }
+        match (level, nobody(a), nobody(b)) {
+            (1.., true, true) => level + 4,
+            (0, true, false) if a[Slot::Company.place()] != 0 => 9,
+            (0, false, true) if b[Slot::Company.place()] != 0 => 9,
+            (_, true | false, true | false) => level,
+        }
     }
 
     fn texts(&self, slot: Slot, pair: (ValueId, ValueId), other: fn(&str, &str) -> usize) -> usize {
@@ -136,8 +137,34 @@ impl<'a> Comparer<'a> {
         })
     }
 
+    /// Phones: a household shares one, a person's records share what they have.
+    fn phones(&self, a: &Numbers, b: &Numbers) -> usize {
+        let level = self.any(a, b, &Slot::PHONES, phone);
+        if level != 1 {
+            return level;
+        }
+        let held = |row: &Numbers| Slot::PHONES.iter().filter(|slot| row[slot.place()] != 0).count();
+        let shared = Slot::PHONES
+            .iter()
+            .filter(|slot| a[slot.place()] != 0 && Slot::PHONES.iter().any(|other| b[other.place()] == a[slot.place()]))
+            .count();
+        if shared > 1 {
+            4
+        } else if held(a).min(held(b)) > 1 {
+            5
+        } else {
+            1
+        }
+    }
+
     /// The best level that any two values reach.
-    fn any(&self, a: &Numbers, b: &Numbers, slots: &[Slot], other: impl Fn(&Dictionary, ValueId, ValueId) -> usize) -> usize {
+    fn any(
+        &self,
+        a: &Numbers,
+        b: &Numbers,
+        slots: &[Slot],
+        other: impl Fn(&Dictionary, ValueId, ValueId) -> usize,
+    ) -> usize {
         let mut best = 0;
         for x in slots.iter().map(|slot| a[slot.place()]).filter(|x| *x != 0) {
             for y in slots.iter().map(|slot| b[slot.place()]).filter(|y| *y != 0) {
@@ -250,8 +277,11 @@ fn suffixes((a, b): (ValueId, ValueId)) -> usize {
 fn initial(a: &str, b: &str) -> Option<usize> {
     let (mut chars_a, mut chars_b) = (a.chars(), b.chars());
     let same = chars_a.next() == chars_b.next();
-    (chars_a.next().is_none() || chars_b.next().is_none())
-        .then_some(if same { name::INITIAL } else { name::OTHER_INITIAL })
+    (chars_a.next().is_none() || chars_b.next().is_none()).then_some(if same {
+        name::INITIAL
+    } else {
+        name::OTHER_INITIAL
+    })
 }
 
 /// How alike two different names are by their letters alone.
@@ -327,11 +357,16 @@ fn phone(dictionary: &Dictionary, a: ValueId, b: ValueId) -> usize {
 
 /// Birth dates `yyyymmdd`: one slip, day and month exchanged, then year or day and month the same.
 fn birth(a: &str, b: &str) -> usize {
-    let (Some((year_a, day_a)), Some((year_b, day_b))) = (a.split_at_checked(4), b.split_at_checked(4)) else { return 4 };
+    let (Some((year_a, day_a)), Some((year_b, day_b))) = (a.split_at_checked(4), b.split_at_checked(4)) else {
+        return 4;
+    };
     let exchanged = year_a == year_b && day_a.get(..2) == day_b.get(2..) && day_a.get(2..) == day_b.get(..2);
     if day_a.starts_with("00") || day_b.starts_with("00") || day_a.ends_with("00") || day_b.ends_with("00") {
         // Month or day is not known: what is known must agree.
-        let agree = date_parts(year_a, day_a).iter().zip(&date_parts(year_b, day_b)).all(|(a, b)| a.is_none() || b.is_none() || a == b);
+        let agree = date_parts(year_a, day_a)
+            .iter()
+            .zip(&date_parts(year_b, day_b))
+            .all(|(a, b)| a.is_none() || b.is_none() || a == b);
         return if agree { 3 } else { 4 };
     }
     if exchanged || one_slip(a.as_bytes(), b.as_bytes()) {

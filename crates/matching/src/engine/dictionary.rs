@@ -23,7 +23,8 @@ pub(crate) struct Traits {
 /// A hash that stays the same between runs and machines: block keys are stored.
 pub(crate) fn stable_hash(bytes: &[u8]) -> u64 {
     // FNV-1a, then one round of mixing, because its high bits are weak.
-    let fnv = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, b| (hash ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3));
+    let fnv =
+        bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, b| (hash ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3));
     mix(fnv)
 }
 

@@ -85,14 +85,20 @@ impl fmt::Display for Input {
 
 /// No field has this name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no field {0}; there are: first middle last suffix full company email phone street_number street unit address city state zip birth licence vin source")]
+#[error(
+    "there is no field {0}; there are: first middle last suffix full company email phone street_number street unit address city state zip birth licence vin source"
+)]
 pub struct UnknownInput(String);
 
 impl FromStr for Input {
     type Err = UnknownInput;
 
     fn from_str(text: &str) -> Result<Self, UnknownInput> {
-        Self::ALL.iter().find(|(name, _)| *name == text).map(|(_, field)| *field).ok_or_else(|| UnknownInput(text.to_owned()))
+        Self::ALL
+            .iter()
+            .find(|(name, _)| *name == text)
+            .map(|(_, field)| *field)
+            .ok_or_else(|| UnknownInput(text.to_owned()))
     }
 }
 

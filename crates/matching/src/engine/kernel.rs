@@ -16,11 +16,12 @@ pub(crate) struct Shape {
 impl Shape {
     pub(crate) fn of(text: &str) -> Self {
         let mask = text.bytes().fold(0_u64, |mask, b| {
-            mask | 1 << match b {
-                b'a'..=b'z' => b - b'a',
-                b'0'..=b'9' => 26 + b - b'0',
-                _ => 63,
-            }
+            mask | 1
+                << match b {
+                    b'a'..=b'z' => b - b'a',
+                    b'0'..=b'9' => 26 + b - b'0',
+                    _ => 63,
+                }
         });
         let mut head = [0; 4];
         for (head, b) in head.iter_mut().zip(text.bytes()) {
@@ -41,7 +42,12 @@ impl Shape {
 
     /// The greatest Jaro–Winkler similarity that two texts of these shapes can have, given their common prefix.
     pub(crate) fn jaro_winkler_at_most(self, other: Self, prefix: usize) -> f64 {
-        if !(self.ascii && other.ascii) || self.len == u8::MAX || other.len == u8::MAX || self.len == 0 || other.len == 0 {
+        if !(self.ascii && other.ascii)
+            || self.len == u8::MAX
+            || other.len == u8::MAX
+            || self.len == 0
+            || other.len == 0
+        {
             return 1.0;
         }
         let (a, b) = (f64::from(self.len), f64::from(other.len));

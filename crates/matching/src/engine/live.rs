@@ -147,11 +147,14 @@ impl Live {
         component.sort_by(|a, b| self.id(*a).cmp(self.id(*b)));
         let place: FxHashMap<RecordNo, u32> =
             component.iter().enumerate().map(|(place, record)| (*record, place as u32)).collect();
-        let renumbered = |a: RecordNo, b: RecordNo| Some((*place.get(&a)?, *place.get(&b)?)).map(|(a, b)| (a.min(b), a.max(b)));
+        let renumbered =
+            |a: RecordNo, b: RecordNo| Some((*place.get(&a)?, *place.get(&b)?)).map(|(a, b)| (a.min(b), a.max(b)));
         let mut edges = Vec::new();
         for record in &component {
             for other in self.neighbours.get(record).map_or(&[][..], Vec::as_slice).iter().filter(|o| *o > record) {
-                let (Some((left, right)), Some(odds)) = (renumbered(*record, *other), self.edges.get(&(*record, *other))) else {
+                let (Some((left, right)), Some(odds)) =
+                    (renumbered(*record, *other), self.edges.get(&(*record, *other)))
+                else {
                     continue;
                 };
                 edges.push(Edge { left, right, log2_odds: *odds });
@@ -162,10 +165,17 @@ impl Live {
         let scorer = Scorer::new(&self.table, &self.model);
         let mut comparer = Comparer::small(&self.table);
         let rules = ClusterRules { cut: DEFAULT_CUT, mean_min: MEAN_MIN };
-        let roots = cluster(component.len(), &edges, rules, &apart, |_, _| false, |a, b| {
-            let (a, b) = (component[a as usize], component[b as usize]);
-            probability(scorer.score(comparer.compare(a, b), a, b))
-        });
+        let roots = cluster(
+            component.len(),
+            &edges,
+            rules,
+            &apart,
+            |_, _| false,
+            |a, b| {
+                let (a, b) = (component[a as usize], component[b as usize]);
+                probability(scorer.score(comparer.compare(a, b), a, b))
+            },
+        );
         for (record, root) in component.iter().zip(roots) {
             self.clusters[*record as usize] = component[root as usize];
         }

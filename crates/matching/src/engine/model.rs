@@ -62,7 +62,9 @@ impl Model {
                     pick(self.of(*comparison))
                         .iter()
                         .enumerate()
-                        .map(|(level, p)| if comparison.group(level) == 0 { 0.0 } else { p.max(PROBABILITY_MIN).log2() })
+                        .map(
+                            |(level, p)| if comparison.group(level) == 0 { 0.0 } else { p.max(PROBABILITY_MIN).log2() },
+                        )
                         .collect()
                 })
                 .collect()

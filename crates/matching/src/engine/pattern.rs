@@ -95,8 +95,9 @@ impl Comparison {
             Self::Middle => 6,
             Self::Suffix => 4,
             Self::Email | Self::Birth => 5,
-            Self::Company => 9,
-            Self::Phone | Self::Licence | Self::Extra => 4,
+            Self::Company => 10,
+            Self::Phone => 6,
+            Self::Licence | Self::Extra => 4,
             Self::Street => 20,
             Self::Place => 48,
             Self::Vin => 3,
@@ -117,29 +118,15 @@ impl Comparison {
                 middle::INITIAL | middle::OTHER_INITIAL => 2,
                 _ => 1,
             },
-            Self::Street => (if level / 5 > 0 { 1 } else { 0 }) + (if level % 5 > 0 { 2 } else { 0 }),
-            Self::Place => {
-                (if level / 12 > 0 { 1 } else { 0 })
-                    + (if level / 3 % 4 > 0 { 2 } else { 0 })
-                    + (if level % 3 > 0 { 4 } else { 0 })
-            }
+            Self::Street => part(level / 5, 1) + part(level % 5, 2),
+            Self::Place => part(level / 12, 1) + part(level / 3 % 4, 2) + part(level % 3, 4),
             Self::Company => match level {
                 0 => 0,
-                1..=4 => 1,
+                1..=4 | 9 => 1,
                 _ => 2,
             },
-            Self::Suffix
-            | Self::Email
-            | Self::Phone
-            | Self::Extra
-            | Self::Birth
-            | Self::Licence
-            | Self::Vin => {
-                if level == 0 {
-                    0
-                } else {
-                    1
-                }
+            Self::Suffix | Self::Email | Self::Phone | Self::Extra | Self::Birth | Self::Licence | Self::Vin => {
+                if level == 0 { 0 } else { 1 }
             }
         }
     }
@@ -190,16 +177,25 @@ impl Comparison {
                 "nearly the same, no person named",
                 "alike, no person named",
                 "different, no person named",
+                "a company and a person",
             ]),
             Self::Email => one(&["unknown", "same", "one slip apart", "same name at another host", "different"]),
-            Self::Phone => one(&["unknown", "same", "one slip apart", "different"]),
+            Self::Phone => one(&[
+                "unknown",
+                "same",
+                "one slip apart",
+                "different",
+                "several the same",
+                "one the same, others different",
+            ]),
             Self::Extra => one(&["unknown", "same", "alike", "different"]),
             Self::Birth => one(&["unknown", "same", "one slip apart", "partly the same", "different"]),
             Self::Licence => one(&["unknown", "same", "one slip apart", "different"]),
             Self::Vin => one(&["unknown", "shared", "none shared"]),
             Self::Street => {
                 const NUMBER: [&str; 4] = ["", "number same", "number one slip apart", "number different"];
-                const STREET: [&str; 5] = ["", "street same", "street nearly the same", "street alike", "street different"];
+                const STREET: [&str; 5] =
+                    ["", "street same", "street nearly the same", "street alike", "street different"];
                 parts(&[NUMBER[level / 5 % 4], STREET[level % 5]])
             }
             Self::Place => {
@@ -210,6 +206,10 @@ impl Comparison {
             }
         }
     }
+}
+
+const fn part(level: usize, bit: usize) -> usize {
+    if level == 0 { 0 } else { bit }
 }
 
 fn parts(parts: &[&str]) -> String {

@@ -5,10 +5,11 @@ use super::block::{BlockLimits, Blocking, over_shared};
 use super::cluster::{ClusterRules, cluster};
 use super::compare::Comparer;
 use super::field::Slot;
-use super::model::Model;
+use super::model::{Model, probability};
+use super::pattern::Pattern;
 use super::score::{Bases, Edge, Scorer};
-use super::table::Table;
-use super::train::{Evidence, compare_all, strangers, train};
+use super::table::{RecordNo, Table};
+use super::train::{Compared, Evidence, compare_all, strangers, train};
 use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 
@@ -40,6 +41,10 @@ pub struct Found {
 
 /// The least probability of a pair that is named.
 pub(crate) const NAMED_MIN: f64 = 0.001;
+/// The same for the first look.
+const FIRST_MIN: f64 = 0.3;
+/// Log2 odds of a pattern that no rarity of its values can make up for.
+const HOPELESS: f64 = -60.0;
 /// The least probability that joins records into a cluster.
 pub const DEFAULT_CUT: f64 = 0.5;
 
@@ -70,10 +75,9 @@ pub fn run(table: &mut Table, wish: Wish, prior: &Model, mut at: impl FnMut(Stag
     for (family, values) in over_shared(table, limits) {
         table.forget(family, values);
     }
-    let table = &*table;
     let blocking = Blocking::new(table, limits, wish.between);
     at(Stage::Comparing);
-    let (met, kept, pairs) = compare_all(table, &blocking, |_| true);
+    let Compared { met, kept, pairs } = compare_all(table, &blocking, |_| true);
     drop(blocking);
     at(Stage::Learning);
     let records = table.len() as f64;
@@ -84,19 +88,36 @@ pub fn run(table: &mut Table, wish: Wish, prior: &Model, mut at: impl FnMut(Stag
     } else {
         (of_two(records), 0.0)
     };
-    let evidence =
-        Evidence { strangers: strangers(table, wish.between), met, pairs: pairs_there_are, pairs_within };
+    let evidence = Evidence { strangers: strangers(table, wish.between), met, pairs: pairs_there_are, pairs_within };
     let model = train(&evidence, prior);
     at(Stage::Scoring);
-    let scorer = Scorer::new(table, &model);
-    let mut edges: Vec<Edge> = kept
+    // Twice: what is found first tells how many people, not records, hold a value.
+    let first = score(table, &model, &kept, FIRST_MIN);
+    let people = clusters_of(table, &model, wish, &first);
+    table.count_by(&people);
+    let edges = score(table, &model, &kept, NAMED_MIN);
+    drop(kept);
+    let bands = Bands::of(&edges, table.len());
+    at(Stage::Clustering);
+    let clusters = clusters_of(table, &model, wish, &edges);
+    at(Stage::Done);
+    Found { edges, bands, clusters, model, pairs }
+}
+
+fn score(table: &Table, model: &Model, pairs: &[(RecordNo, RecordNo, Pattern)], least: f64) -> Vec<Edge> {
+    let scorer = Scorer::new(table, model);
+    let mut edges: Vec<Edge> = pairs
         .par_chunks(1 << 14)
         .map_init(Bases::default, |bases, chunk| {
             let mut edges = Vec::new();
             for (left, right, pattern) in chunk {
                 let base = bases.of(&scorer, *pattern);
+                // No value is rare enough to make up for this.
+                if base.same - base.household < HOPELESS && base.same - base.strangers < HOPELESS {
+                    continue;
+                }
                 let log2_odds = scorer.score_from(base, *pattern, *left, *right);
-                if super::model::probability(log2_odds) >= NAMED_MIN {
+                if probability(log2_odds) >= least {
                     edges.push(Edge { left: *left, right: *right, log2_odds });
                 }
             }
@@ -105,22 +126,23 @@ pub fn run(table: &mut Table, wish: Wish, prior: &Model, mut at: impl FnMut(Stag
         .flatten()
         .collect();
     edges.par_sort_unstable_by_key(|edge| (edge.left, edge.right));
-    let bands = Bands::of(&edges, table.len());
-    at(Stage::Clustering);
+    edges
+}
+
+fn clusters_of(table: &Table, model: &Model, wish: Wish, edges: &[Edge]) -> Vec<u32> {
+    let scorer = Scorer::new(table, model);
     let mut comparer = Comparer::new(table);
     let rules = ClusterRules { cut: DEFAULT_CUT, mean_min: MEAN_MIN };
     let sources = |a: u32, b: u32| {
         let (x, y) = (table.value(a, Slot::Source), table.value(b, Slot::Source));
         if wish.between { table.sides[a as usize] == table.sides[b as usize] } else { x != 0 && x == y }
     };
-    let clusters = cluster(
+    cluster(
         table.len(),
-        &edges,
+        edges,
         rules,
         &FxHashSet::default(),
         |a, b| wish.one_per_source && sources(a, b),
-        |a, b| super::model::probability(scorer.score(comparer.compare(a, b), a, b)),
-    );
-    at(Stage::Done);
-    Found { edges, bands, clusters, model, pairs }
+        |a, b| probability(scorer.score(comparer.compare(a, b), a, b)),
+    )
 }

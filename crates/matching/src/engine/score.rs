@@ -1,7 +1,7 @@
 //! Scoring: a pattern's weights, and how rare the values are that agree.
 
-use super::model::{Likelihoods, Logs, Model, PROBABILITY_MIN, log2_sum, probability};
 use super::field::Slot;
+use super::model::{Likelihoods, Logs, Model, PROBABILITY_MIN, log2_sum, probability};
 use super::pattern::{Comparison, Pattern, name};
 use super::table::{Family, RecordNo, Table};
 use rustc_hash::FxHashMap;
@@ -40,7 +40,7 @@ fn families(comparison: Comparison, level: usize) -> &'static [Family] {
         Comparison::Last if level == 1 => &[Family::Last],
         Comparison::Company if level == 1 || level == 5 => &[Family::Company],
         Comparison::Email if level == 1 => &[Family::Email],
-        Comparison::Phone if level == 1 => &[Family::Phone],
+        Comparison::Phone if matches!(level, 1 | 4 | 5) => &[Family::Phone],
         Comparison::Birth if level == 1 => &[Family::Birth],
         Comparison::Licence if level == 1 => &[Family::Licence],
         Comparison::Vin if level == 1 => &[Family::Vin],
@@ -83,7 +83,7 @@ impl<'a> Scorer<'a> {
             (Family::Last, simple(Comparison::Last)),
             (Family::Company, share(Comparison::Company, |l| l == 1, |l| l < 5)),
             (Family::Email, plain(Comparison::Email)),
-            (Family::Phone, plain(Comparison::Phone)),
+            (Family::Phone, share(Comparison::Phone, |l| matches!(l, 1 | 4 | 5), |_| true)),
             (Family::Birth, plain(Comparison::Birth)),
             (Family::Licence, plain(Comparison::Licence)),
             (Family::Vin, plain(Comparison::Vin)),
@@ -149,8 +149,7 @@ impl<'a> Scorer<'a> {
     /// The same for first and last name in each other's place: how often another would have just those two.
     fn rarity_of_exchange(&self, a: RecordNo, b: RecordNo) -> f64 {
         let share = |family: Family, value| {
-            let others = f64::from(self.table.held_by(family, value).saturating_sub(1)).max(0.5);
-            others / f64::from(self.table.present(family).max(2))
+            self.table.others(family, self.table.held_by(family, value)) / f64::from(self.table.present(family).max(2))
         };
         let by_chance = |record| {
             let (first, last) = (self.table.value(record, Slot::First), self.table.value(record, Slot::Last));
@@ -170,8 +169,8 @@ impl<'a> Scorer<'a> {
             .map(|value| self.table.held_by(family, value))
             .min();
         let Some(held) = held else { return 0.0 };
-        // Another record holds it by chance as often as the others do that hold it.
-        let others = f64::from(held.saturating_sub(1)).max(0.5);
+        // Another holds it by chance as often as the others do that hold it.
+        let others = self.table.others(family, held);
         let usual = self.usual[family as usize];
         usual - (others / f64::from(self.table.present(family).max(2))).log2()
     }
@@ -186,6 +185,18 @@ impl<'a> Scorer<'a> {
         base.same - log2_sum(strangers, household)
     }
 
+    /// What the frequency of a value adds to the likelihood of two people of one household: they agree in what is
+    /// personal as strangers do, and besides as often as households have namesakes.
+    fn of_household(&self, comparison: Comparison, level: usize, rarity: f64) -> f64 {
+        if rarity == 0.0 {
+            return 0.0;
+        }
+        let (place, strangers) = (comparison as usize, self.logs.strangers[comparison as usize][level]);
+        let household = self.logs.household[place][level].exp2();
+        let namesakes = (household - strangers.exp2()).max(0.0);
+        ((strangers - rarity).exp2() + namesakes).min(1.0).log2() - household.log2()
+    }
+
     /// The likelihoods of the two ways not to match, with the frequency of the values.
     pub(crate) fn against(&self, base: Likelihoods, pattern: Pattern, a: RecordNo, b: RecordNo) -> (f64, f64) {
         let (mut strangers, mut household) = (base.strangers, base.household);
@@ -195,7 +206,7 @@ impl<'a> Scorer<'a> {
                 let rarity = self.rarity(comparison, level, a, b);
                 strangers -= rarity;
                 if comparison.is_personal() || (matches!(comparison, Comparison::Company) && level == 5) {
-                    household -= rarity;
+                    household += self.of_household(comparison, level, rarity);
                 }
             }
         }

@@ -12,6 +12,9 @@ pub(crate) type RecordNo = u32;
 const NAMES: usize = Slot::First.dictionary();
 const EMAILS: usize = Slot::Email.dictionary();
 
+/// No value is so much one person's own that another would not have it once in so many.
+const OTHERS_LEAST: f64 = 0.01;
+
 /// One record as numbers.
 pub(crate) type Numbers = [ValueId; Slot::COUNT];
 
@@ -30,6 +33,8 @@ pub struct Table {
     present: [u32; Family::COUNT],
     /// How many records hold a given name or surname that is one slip from this one: [first, last].
     near: [Vec<u32>; 2],
+    /// By how many others a value is held that one person seems to hold alone, per family.
+    others_least: [f64; Family::COUNT],
     /// Values from which nothing can be learned.
     forgotten: Vec<(Family, Vec<bool>)>,
 }
@@ -74,6 +79,27 @@ impl Family {
         (Self::Vin, &Slot::VINS),
     ];
 
+    /// Its name.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Middle => "middle",
+            Self::Last => "last",
+            Self::Company => "company",
+            Self::Email => "email",
+            Self::Phone => "phone",
+            Self::Number => "street_number",
+            Self::Street => "street",
+            Self::Extra => "unit",
+            Self::City => "city",
+            Self::State => "state",
+            Self::Zip => "zip",
+            Self::Birth => "birth",
+            Self::Licence => "licence",
+            Self::Vin => "vin",
+        }
+    }
+
     pub(crate) const fn slots(self) -> &'static [Slot] {
         Self::ALL[self as usize].1
     }
@@ -106,6 +132,7 @@ impl Table {
             counts: vec![Vec::new(); Family::COUNT],
             present: [0; Family::COUNT],
             near: Default::default(),
+            others_least: [0.5; Family::COUNT],
             forgotten: Vec::new(),
         }
     }
@@ -201,6 +228,69 @@ impl Table {
         let near = |family: Family| near_names(names, &counts[family as usize]);
         let (first, last) = rayon::join(|| near(Family::First), || near(Family::Last));
         self.near = [first, last];
+    }
+
+    /// Counts again, by person instead of by record: five records of one person say nothing of how common a value is.
+    /// `clusters` names the first record of each record's cluster.
+    pub(crate) fn count_by(&mut self, clusters: &[u32]) {
+        let (rows, dictionaries) = (&self.rows, &self.dictionaries);
+        let mut order: Vec<u32> = (0..rows.len() as u32).collect();
+        order.par_sort_unstable_by_key(|record| (clusters[*record as usize], *record));
+        let counted: Vec<(Vec<u32>, u32)> = Family::ALL
+            .par_iter()
+            .map(|(_, slots)| {
+                let dictionary = slots.first().map_or(0, |slot| slot.dictionary());
+                let mut counts = vec![0_u32; dictionaries[dictionary].len()];
+                let mut last = vec![u32::MAX; counts.len()];
+                let (mut present, mut last_present) = (0, u32::MAX);
+                for record in &order {
+                    let cluster = clusters[*record as usize];
+                    let row = &rows[*record as usize];
+                    for value in slots.iter().map(|slot| row[slot.place()]).filter(|value| *value != 0) {
+                        if last[value as usize] != cluster {
+                            last[value as usize] = cluster;
+                            counts[value as usize] += 1;
+                        }
+                        if last_present != cluster {
+                            last_present = cluster;
+                            present += 1;
+                        }
+                    }
+                }
+                (counts, present)
+            })
+            .collect();
+        for (family, (counts, present)) in counted.into_iter().enumerate() {
+            let (values, held) = counts
+                .iter()
+                .filter(|held| **held > 0)
+                .fold((0_u64, 0_u64), |sum, held| (sum.0 + 1, sum.1 + u64::from(*held)));
+            let more = (held - values) as f64 / values.max(1) as f64;
+            self.others_least[family] = more.clamp(OTHERS_LEAST, 0.5);
+            self.counts[family] = counts;
+            self.present[family] = present;
+        }
+    }
+
+    /// Takes counts from elsewhere, for the values that stand in this table.
+    pub(crate) fn count_as(&mut self, held: impl Fn(&'static str, &str) -> u32, present: impl Fn(&'static str) -> u32) {
+        for (place, (family, slots)) in Family::ALL.iter().enumerate() {
+            let Some(slot) = slots.first() else { continue };
+            let dictionary = &self.dictionaries[slot.dictionary()];
+            let mut counts = vec![0; dictionary.len()];
+            for value in self.rows.iter().flat_map(|row| slots.iter().map(|slot| row[slot.place()])) {
+                if value != 0 {
+                    counts[value as usize] = held(family.name(), dictionary.text(value));
+                }
+            }
+            self.counts[place] = counts;
+            self.present[place] = present(family.name());
+        }
+    }
+
+    /// How many others hold a value that so many hold; at least what is usual for such values.
+    pub(crate) fn others(&self, family: Family, held: u32) -> f64 {
+        f64::from(held.saturating_sub(1)).max(self.others_least[family as usize])
     }
 
     /// How many records hold a name one slip from this one; names of other kinds are not counted.

@@ -108,6 +108,11 @@ pub(crate) fn train(evidence: &Evidence, prior: &Model) -> Model {
             if evidence.pairs_within > 0.0 {
                 now.1 = shares.1;
             }
+            let strangers = 1.0 - now.0 - now.1;
+            if strangers > session.strangers_max {
+                let scale = (1.0 - session.strangers_max) / (now.0 + now.1).max(1e-9);
+                now = (now.0 * scale, now.1 * scale);
+            }
             *shares = now;
         }
         model.levels = maximise(&seen, prior, &model);
@@ -127,8 +132,13 @@ pub(crate) fn train(evidence: &Evidence, prior: &Model) -> Model {
     model
 }
 
+const IDENTIFIERS: u16 =
+    Comparison::Email.bit() | Comparison::Phone.bit() | Comparison::Licence.bit() | Comparison::Vin.bit();
+
 struct Session {
     left_out: u16,
+    /// The most of its pairs that may be strangers: hardly any where they share an e-mail, phone, licence or VIN.
+    strangers_max: f64,
     patterns: Vec<(Pattern, u32)>,
     count: f64,
     /// Pairs of one side, where two are linked.
@@ -160,7 +170,8 @@ fn sessions(met: &[((Pattern, u32), u32)]) -> Vec<Session> {
             let [patterns, within] = counts.map(|counts| sorted(std::iter::once(counts)));
             let sum = |patterns: &[(Pattern, u32)]| patterns.iter().map(|(_, count)| f64::from(*count)).sum();
             let (count, count_within) = (sum(&patterns), sum(&within));
-            Session { left_out: rule.uses, patterns, count, within, count_within }
+            let strangers_max = if IDENTIFIERS & rule.uses == rule.uses { 0.02 } else { 1.0 };
+            Session { left_out: rule.uses, strangers_max, patterns, count, within, count_within }
         })
         .filter(|session| !session.patterns.is_empty())
         .collect()
@@ -266,11 +277,11 @@ const fn differs_at_most(comparison: Comparison) -> (usize, f64) {
     match comparison {
         Comparison::First => (name::OTHER, 0.25),
         Comparison::Middle => (middle::OTHER_INITIAL, 0.15),
-        Comparison::Suffix => (2, 0.02),
+        Comparison::Suffix => (2, 0.003),
+        Comparison::Company => (9, 0.01),
         Comparison::Birth => (4, 0.08),
         Comparison::Licence => (3, 0.08),
         Comparison::Last
-        | Comparison::Company
         | Comparison::Email
         | Comparison::Phone
         | Comparison::Street
@@ -296,7 +307,7 @@ fn capped(comparison: Comparison, mut levels: Vec<f64>) -> Vec<f64> {
 fn of_household(comparison: Comparison, counts: &[f64], strangers: &[f64], assumed: &[f64]) -> Vec<f64> {
     match comparison {
         Comparison::First => {
-            let usual = mixed(comparison, strangers, assumed, 0.5);
+            let usual = mixed(comparison, strangers, assumed, 0.1);
             let mut learned = pooled(comparison, counts, &usual);
             // More namesakes than this are not a household's but records of one person.
             let namesakes = learned[1].min(NAMESAKES_MAX);
@@ -310,7 +321,7 @@ fn of_household(comparison: Comparison, counts: &[f64], strangers: &[f64], assum
             learned[1] = namesakes;
             learned
         }
-        Comparison::Middle | Comparison::Birth | Comparison::Licence => mixed(comparison, strangers, assumed, 0.1),
+        Comparison::Middle | Comparison::Birth | Comparison::Licence => mixed(comparison, strangers, assumed, 0.02),
         Comparison::Company => {
             let mut learned = pooled(comparison, counts, assumed);
             for (level, p) in learned.iter_mut().enumerate().filter(|(level, _)| comparison.group(*level) == 2) {
@@ -408,12 +419,22 @@ fn distance(a: &Model, b: &Model) -> f64 {
         .fold(0.0, f64::max)
 }
 
+/// Pairs that were compared.
+pub(crate) struct Compared {
+    /// How often each pattern was met, by the rules that brought its pairs together.
+    pub met: Vec<((Pattern, u32), u32)>,
+    /// The pairs that were kept.
+    pub kept: Vec<(RecordNo, RecordNo, Pattern)>,
+    /// How many were compared.
+    pub pairs: u64,
+}
+
 /// Compares the pairs that meet and counts their patterns; each pair that `keeps` is handed back as well.
 pub(crate) fn compare_all(
     table: &Table,
     blocking: &Blocking,
     keeps: impl Fn(Pattern) -> bool + Sync + Send,
-) -> (Vec<((Pattern, u32), u32)>, Vec<(RecordNo, RecordNo, Pattern)>, u64) {
+) -> Compared {
     struct State<'a> {
         comparer: Comparer<'a>,
         seen: FxHashMap<(Pattern, u32), u32>,
@@ -439,5 +460,5 @@ pub(crate) fn compare_all(
         kept.extend(state.kept);
         maps.push(state.seen);
     }
-    (sorted(maps.into_iter()), kept, pairs)
+    Compared { met: sorted(maps.into_iter()), kept, pairs }
 }

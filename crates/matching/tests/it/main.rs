@@ -31,8 +31,12 @@ fn told((table, found): &(Table, Found)) -> String {
             format!("{left} {right} {:?} {:?}", edge.log2_odds.to_bits(), found.bands.band(edge.probability()))
         })
         .collect();
-    let clusters: Vec<String> =
-        found.clusters.iter().enumerate().map(|(at, root)| format!("{} {}", table.id(at), table.id(*root as usize))).collect();
+    let clusters: Vec<String> = found
+        .clusters
+        .iter()
+        .enumerate()
+        .map(|(at, root)| format!("{} {}", table.id(at), table.id(*root as usize)))
+        .collect();
     format!("{edges:?} {clusters:?} {:?}", found.model)
 }
 
@@ -59,7 +63,9 @@ fn shuffled<T: Clone>(of: &[T], seed: u64) -> Vec<T> {
     let mut order: Vec<(u64, T)> = of
         .iter()
         .enumerate()
-        .map(|(at, one)| ((at as u64 + 1).wrapping_mul(seed | 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31), one.clone()))
+        .map(|(at, one)| {
+            ((at as u64 + 1).wrapping_mul(seed | 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31), one.clone())
+        })
         .collect();
     order.sort_by_key(|(key, _)| *key);
     order.into_iter().map(|(_, one)| one).collect()

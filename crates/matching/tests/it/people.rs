@@ -37,7 +37,8 @@ impl Dice {
     }
 
     fn word(&mut self) -> String {
-        let syllables = ["ba", "der", "mon", "tri", "sal", "ken", "fo", "wick", "ham", "ley", "ston", "ro", "gar", "vi"];
+        let syllables =
+            ["ba", "der", "mon", "tri", "sal", "ken", "fo", "wick", "ham", "ley", "ston", "ro", "gar", "vi"];
         (0..3).map(|_| self.one(&syllables)).collect()
     }
 
@@ -47,8 +48,8 @@ impl Dice {
 }
 
 const FIRST: [&str; 24] = [
-    "Ann", "Robert", "Mary", "James", "Linda", "Michael", "Susan", "David", "Karen", "Thomas", "Nancy", "Daniel", "Lisa",
-    "Mark", "Sandra", "Paul", "Ashley", "Steven", "Emily", "Kevin", "Donna", "Brian", "Carol", "George",
+    "Ann", "Robert", "Mary", "James", "Linda", "Michael", "Susan", "David", "Karen", "Thomas", "Nancy", "Daniel",
+    "Lisa", "Mark", "Sandra", "Paul", "Ashley", "Steven", "Emily", "Kevin", "Donna", "Brian", "Carol", "George",
 ];
 
 fn slipped(dice: &mut Dice, text: &str) -> String {

@@ -23,8 +23,21 @@ const GUESSES: [(Input, &[&str]); 19] = [
     (
         Input::Phone,
         &[
-            "phone", "phone1", "phone2", "phone3", "phonenumber", "cellphone", "homephone", "workphone", "mobile",
-            "mobilephone", "phonemobile", "phonehome", "phonework", "businessphone", "telephone",
+            "phone",
+            "phone1",
+            "phone2",
+            "phone3",
+            "phonenumber",
+            "cellphone",
+            "homephone",
+            "workphone",
+            "mobile",
+            "mobilephone",
+            "phonemobile",
+            "phonehome",
+            "phonework",
+            "businessphone",
+            "telephone",
         ],
     ),
     (Input::StreetNumber, &["streetnumber", "housenumber"]),
@@ -47,8 +60,10 @@ fn key(header: &str) -> String {
 impl Columns {
     /// Finds the columns in a header.
     pub fn find(header: &ByteRecord, matching: &Matching) -> Result<Self, Failure> {
-        let names: Vec<String> =
-            header.iter().map(|cell| String::from_utf8_lossy(cell).trim_start_matches('\u{feff}').trim().to_owned()).collect();
+        let names: Vec<String> = header
+            .iter()
+            .map(|cell| String::from_utf8_lossy(cell).trim_start_matches('\u{feff}').trim().to_owned())
+            .collect();
         let place = |wanted: &str| {
             names.iter().position(|name| name == wanted).ok_or_else(|| {
                 Failure::Unusable(format!("there is no column `{wanted}`; there are: {}", names.join(", ")))

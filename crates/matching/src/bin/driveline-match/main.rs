@@ -58,7 +58,9 @@ fn act(command: &Command) -> Result<(), Failure> {
         Command::Link { left, right, matching } => match_files(&[left.as_path(), right.as_path()], matching),
         Command::Explain { input, left, right, matching } => explain_pair(input, left, right, matching),
         Command::Audit { input, matching } => audit::audit(input, matching),
-        Command::Evaluate { truth, pairs, clusters, cut } => evaluate(truth, pairs.as_deref(), clusters.as_deref(), *cut),
+        Command::Evaluate { truth, pairs, clusters, cut } => {
+            evaluate(truth, pairs.as_deref(), clusters.as_deref(), *cut)
+        }
     }
 }
 

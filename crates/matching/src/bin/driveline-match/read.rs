@@ -45,8 +45,11 @@ pub(crate) fn into_table(
         for (line, cause) in batch.bad {
             tell(&mut reading, file, line, &cause);
         }
-        let cleaned: Vec<(u64, String, Keys)> =
-            batch.rows.par_iter().map(|(line, cells)| (*line, id_of(columns, cells, *line), keys(columns, cells))).collect();
+        let cleaned: Vec<(u64, String, Keys)> = batch
+            .rows
+            .par_iter()
+            .map(|(line, cells)| (*line, id_of(columns, cells, *line), keys(columns, cells)))
+            .collect();
         let mut records = Vec::with_capacity(cleaned.len());
         for (line, id, keys) in cleaned {
             if id.is_empty() {
@@ -81,8 +84,11 @@ fn id_of(columns: &Columns, cells: &ByteRecord, line: u64) -> String {
 }
 
 fn keys(columns: &Columns, cells: &ByteRecord) -> Keys {
-    let texts: Vec<_> =
-        columns.fields.iter().map(|(field, place)| (*field, String::from_utf8_lossy(cells.get(*place).unwrap_or_default()))).collect();
+    let texts: Vec<_> = columns
+        .fields
+        .iter()
+        .map(|(field, place)| (*field, String::from_utf8_lossy(cells.get(*place).unwrap_or_default())))
+        .collect();
     let mut row = Row::new();
     for (field, text) in &texts {
         row.push(*field, text);
@@ -139,7 +145,9 @@ fn stream(
 
 fn unequal(cause: &csv::Error) -> String {
     match cause.kind() {
-        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => format!("it has {len} cells instead of {expected_len}"),
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            format!("it has {len} cells instead of {expected_len}")
+        }
         _ => cause.to_string(),
     }
 }

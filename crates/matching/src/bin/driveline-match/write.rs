@@ -29,10 +29,7 @@ pub(crate) fn clusters(file: &Path, table: &Table, found: &Found) -> Result<(), 
     })
 }
 
-fn write(
-    file: &Path,
-    fill: impl FnOnce(&mut csv::Writer<std::fs::File>) -> csv::Result<()>,
-) -> Result<(), Failure> {
+fn write(file: &Path, fill: impl FnOnce(&mut csv::Writer<std::fs::File>) -> csv::Result<()>) -> Result<(), Failure> {
     let unwritable = |cause| Failure::Unwritable { file: file.display().to_string(), cause };
     let mut rows = csv::WriterBuilder::new().buffer_capacity(1 << 20).from_path(file).map_err(unwritable)?;
     fill(&mut rows).map_err(unwritable)?;
