@@ -7,7 +7,7 @@ use super::cluster::{ClusterRules, cluster};
 use super::compare::Comparer;
 use super::model::{Model, probability};
 use super::run::{DEFAULT_CUT, MEAN_MIN, NAMED_MIN};
-use super::score::{Edge, Scorer};
+use super::score::{Edge, Scorer, Weights};
 use super::table::{RecordNo, Table};
 use crate::clean::Keys;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -16,7 +16,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 #[derive(Clone, Debug)]
 pub struct Live {
     table: Table,
-    model: Model,
+    weights: Weights,
     limits: BlockLimits,
     holders: FxHashMap<u64, Vec<RecordNo>>,
     edges: FxHashMap<(RecordNo, RecordNo), f64>,
@@ -28,10 +28,10 @@ pub struct Live {
 impl Live {
     /// An empty index that scores by what was learned from `learned`.
     #[must_use]
-    pub fn new(learned: &Table, model: Model, limits: BlockLimits) -> Self {
+    pub fn new(learned: &Table, model: &Model, limits: BlockLimits) -> Self {
         Self {
             table: learned.emptied(),
-            model,
+            weights: Weights::new(model),
             limits,
             holders: FxHashMap::default(),
             edges: FxHashMap::default(),
@@ -73,7 +73,7 @@ impl Live {
             .filter(|(_, key)| *key != 0)
             .collect();
         let met = self.meet(record, &blocks);
-        let scorer = Scorer::new(&self.table, &self.model);
+        let scorer = Scorer::with(&self.table, &self.weights);
         let mut comparer = Comparer::small(&self.table);
         let mut found = Vec::new();
         for other in met {
@@ -162,7 +162,7 @@ impl Live {
         }
         edges.sort_unstable_by_key(|edge| (edge.left, edge.right));
         let apart = self.apart.iter().filter_map(|(a, b)| renumbered(*a, *b)).collect();
-        let scorer = Scorer::new(&self.table, &self.model);
+        let scorer = Scorer::with(&self.table, &self.weights);
         let mut comparer = Comparer::small(&self.table);
         let rules = ClusterRules { cut: DEFAULT_CUT, mean_min: MEAN_MIN };
         let roots = cluster(

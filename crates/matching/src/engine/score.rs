@@ -5,6 +5,7 @@ use super::model::{Likelihoods, Logs, Model, PROBABILITY_MIN, log2_sum, probabil
 use super::pattern::{Comparison, Pattern, name};
 use super::table::{Family, RecordNo, Table};
 use rustc_hash::FxHashMap;
+use std::borrow::Cow;
 
 /// A pair with its probability.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,6 +29,12 @@ impl Edge {
 /// Scores pairs of one table by one model.
 pub(crate) struct Scorer<'a> {
     pub table: &'a Table,
+    weights: Cow<'a, Weights>,
+}
+
+/// What a model comes to for scoring; made once per model.
+#[derive(Clone, Debug)]
+pub(crate) struct Weights {
     logs: Logs,
     /// Log2 of how often strangers agree in a value, by family, before the value is known.
     usual: [f64; Family::COUNT],
@@ -63,8 +70,8 @@ fn families(comparison: Comparison, level: usize) -> &'static [Family] {
     }
 }
 
-impl<'a> Scorer<'a> {
-    pub(crate) fn new(table: &'a Table, model: &Model) -> Self {
+impl Weights {
+    pub(crate) fn new(model: &Model) -> Self {
         let share = |comparison: Comparison, agrees: fn(usize) -> bool, known: fn(usize) -> bool| {
             let strangers = &model.of(comparison).strangers;
             let sum = |of: &dyn Fn(usize) -> bool| -> f64 {
@@ -93,12 +100,22 @@ impl<'a> Scorer<'a> {
         ] {
             usual[family as usize] = value;
         }
-        Self { table, logs: model.logs(), usual }
+        Self { logs: model.logs(), usual }
+    }
+}
+
+impl<'a> Scorer<'a> {
+    pub(crate) fn new(table: &'a Table, model: &Model) -> Self {
+        Self { table, weights: Cow::Owned(Weights::new(model)) }
+    }
+
+    pub(crate) const fn with(table: &'a Table, weights: &'a Weights) -> Self {
+        Self { table, weights: Cow::Borrowed(weights) }
     }
 
     /// What is known of a pattern before the values are.
     pub(crate) fn base(&self, pattern: Pattern) -> Likelihoods {
-        self.logs.of(pattern)
+        self.weights.logs.of(pattern)
     }
 
     /// The weight of comparisons alone: log2 of same to strangers.
@@ -106,11 +123,11 @@ impl<'a> Scorer<'a> {
         if level == 0 {
             return 0.0;
         }
-        self.logs.same[comparison as usize][level] - self.logs.strangers[comparison as usize][level]
+        self.weights.logs.same[comparison as usize][level] - self.weights.logs.strangers[comparison as usize][level]
     }
 
     pub(crate) fn prior(&self) -> f64 {
-        self.logs.priors.same - self.logs.priors.strangers
+        self.weights.logs.priors.same - self.weights.logs.priors.strangers
     }
 
     /// How much rarer than usual the value is that both records have, in bits; negative for a common one.
@@ -142,7 +159,7 @@ impl<'a> Scorer<'a> {
     fn rarity_of_slip(&self, family: Family, slot: Slot, comparison: Comparison, a: RecordNo, b: RecordNo) -> f64 {
         let near = |record| self.table.held_near(family, self.table.value(record, slot));
         let others = f64::from(near(a).max(near(b)).saturating_sub(1)).max(0.5);
-        self.logs.strangers[comparison as usize][name::SLIP]
+        self.weights.logs.strangers[comparison as usize][name::SLIP]
             - (others / f64::from(self.table.present(family).max(2))).log2()
     }
 
@@ -155,7 +172,7 @@ impl<'a> Scorer<'a> {
             let (first, last) = (self.table.value(record, Slot::First), self.table.value(record, Slot::Last));
             share(Family::Last, first) * share(Family::First, last)
         };
-        let usual = self.logs.strangers[Comparison::First as usize][name::EXCHANGED];
+        let usual = self.weights.logs.strangers[Comparison::First as usize][name::EXCHANGED];
         usual - by_chance(a).max(by_chance(b)).log2()
     }
 
@@ -171,7 +188,7 @@ impl<'a> Scorer<'a> {
         let Some(held) = held else { return 0.0 };
         // Another holds it by chance as often as the others do that hold it.
         let others = self.table.others(family, held);
-        let usual = self.usual[family as usize];
+        let usual = self.weights.usual[family as usize];
         usual - (others / f64::from(self.table.present(family).max(2))).log2()
     }
 
@@ -191,8 +208,8 @@ impl<'a> Scorer<'a> {
         if rarity == 0.0 {
             return 0.0;
         }
-        let (place, strangers) = (comparison as usize, self.logs.strangers[comparison as usize][level]);
-        let household = self.logs.household[place][level].exp2();
+        let (place, strangers) = (comparison as usize, self.weights.logs.strangers[comparison as usize][level]);
+        let household = self.weights.logs.household[place][level].exp2();
         let namesakes = (household - strangers.exp2()).max(0.0);
         ((strangers - rarity).exp2() + namesakes).min(1.0).log2() - household.log2()
     }

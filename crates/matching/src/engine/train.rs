@@ -20,6 +20,8 @@ const ROUNDS_MAX: usize = 40;
 const SETTLED: f64 = 1e-5;
 /// The most that two people of one household may have one given name, of all such pairs.
 const NAMESAKES_MAX: f64 = 0.05;
+/// Less of a pattern's pairs than this is not worth adding up.
+const IGNORED: f64 = 1e-9;
 /// A session with a smaller share of matches teaches nothing of them.
 const SHARE_MIN: f64 = 0.01;
 
@@ -120,7 +122,8 @@ pub(crate) fn train(evidence: &Evidence, prior: &Model) -> Model {
             break;
         }
     }
-    shares_of_all(evidence, &mut model);
+    shares_of_all(evidence, &mut model, None);
+    shares_of_all(evidence, &mut model, Some(prior));
     // Strangers again, with the few that are none taken out: in small data sets they are not so few.
     let posterior = model.clone();
     let logs = posterior.logs();
@@ -128,7 +131,7 @@ pub(crate) fn train(evidence: &Evidence, prior: &Model) -> Model {
     for (levels, strangers) in model.levels.iter_mut().zip(strangers) {
         levels.strangers = strangers.strangers;
     }
-    shares_of_all(evidence, &mut model);
+    shares_of_all(evidence, &mut model, None);
     model
 }
 
@@ -372,29 +375,51 @@ fn learned_strangers(patterns: &PatternCounts, prior: &Model, without: Option<&L
 }
 
 /// The shares of the classes among all pairs there are: those that did not meet are strangers.
-fn shares_of_all(evidence: &Evidence, model: &mut Model) {
+///
+/// With a `prior` the levels are learned once more from all pairs that met, by whatever rule. The sessions see only
+/// pairs that agree in something, and where a person's records rarely differ twice, pairs that agree in one field
+/// differ in another too often. All rules together bring nearly every match, so that their union does not mislead.
+fn shares_of_all(evidence: &Evidence, model: &mut Model, prior: Option<&Model>) {
     model.same_share = model.same_share.max(0.1 / evidence.pairs.max(1.0));
     model.household_share = model.household_share.max(0.1 / evidence.pairs.max(1.0));
     for _ in 0..ROUNDS_MAX {
         let logs = model.logs();
-        let pieces: Vec<[f64; 3]> = evidence
+        let pieces: Vec<(Expected, [f64; 3])> = evidence
             .met
             .par_chunks(8192)
             .map(|chunk| {
-                chunk.iter().fold([0.0; 3], |mut sum, ((pattern, rules), count)| {
+                let (mut expected, mut sum) = (Expected::new(), [0.0; 3]);
+                for ((pattern, rules), count) in chunk {
                     let (same, household) = posterior(&logs.of(*pattern));
+                    let (same, household) = (same * f64::from(*count), household * f64::from(*count));
                     if rules & WITHIN == 0 {
-                        sum[0] += same * f64::from(*count);
-                        sum[1] += household * f64::from(*count);
+                        sum[0] += same;
+                        sum[1] += household;
                     } else {
-                        sum[2] += household * f64::from(*count);
+                        sum[2] += household;
                     }
-                    sum
-                })
+                    if prior.is_some() && (same > IGNORED || household > IGNORED) {
+                        for comparison in Comparison::ALL {
+                            let level = pattern.level(comparison);
+                            if rules & WITHIN == 0 {
+                                expected.same[comparison as usize][level] += same;
+                            }
+                            expected.household[comparison as usize][level] += household;
+                        }
+                    }
+                }
+                (expected, sum)
             })
             .collect();
-        let [same, household, within] =
-            pieces.iter().fold([0.0; 3], |sum, piece| [sum[0] + piece[0], sum[1] + piece[1], sum[2] + piece[2]]);
+        let mut seen = Expected::new();
+        let mut sums = [0.0; 3];
+        for (piece, of_piece) in &pieces {
+            seen.add(piece, 0);
+            for (sum, more) in sums.iter_mut().zip(of_piece) {
+                *sum += more;
+            }
+        }
+        let [same, household, within] = sums;
         let share = |count: f64, pairs: f64| ((count + 0.5) / pairs.max(1.0)).min(0.45);
         let same = share(same, evidence.pairs);
         let household = if evidence.pairs_within > 0.0 {
@@ -404,6 +429,9 @@ fn shares_of_all(evidence: &Evidence, model: &mut Model) {
         };
         let moved = (same / model.same_share - 1.0).abs() + (household / model.household_share - 1.0).abs();
         (model.same_share, model.household_share) = (same, household);
+        if let Some(prior) = prior {
+            model.levels = maximise(&seen, prior, model);
+        }
         if moved < 1e-4 {
             break;
         }

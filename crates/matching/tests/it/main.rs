@@ -86,7 +86,7 @@ proptest! {
     fn one_by_one_comes_to_the_same_clusters_as_all_at_once(seed in 1_u64..1000) {
         let records = keys(&people(seed, 120));
         let batch = matched(&records, None);
-        let mut live = Live::new(&batch.0, batch.1.model.clone(), BlockLimits::for_records(records.len()));
+        let mut live = Live::new(&batch.0, &batch.1.model, BlockLimits::for_records(records.len()));
         for (id, keys) in shuffled(&records, seed + 3) {
             live.add(&id, &keys);
         }
@@ -107,7 +107,7 @@ proptest! {
     fn what_was_told_apart_never_meets_and_meets_again_when_allowed(seed in 1_u64..1000) {
         let records = keys(&people(seed, 120));
         let batch = matched(&records, None);
-        let mut live = Live::new(&batch.0, batch.1.model.clone(), BlockLimits::for_records(records.len()));
+        let mut live = Live::new(&batch.0, &batch.1.model, BlockLimits::for_records(records.len()));
         for (id, keys) in &records {
             live.add(id, keys);
         }
