@@ -114,7 +114,8 @@ mod tests {
         let scores = candidates.score();
 
         assert!(scores[0].probability() > 0.9, "{scores:?}");
-        assert!(scores[1].probability() < 0.01, "{scores:?}");
+        // One rare surname is little.
+        assert!(scores[1].probability() < 0.1, "{scores:?}");
         let sum: f64 = candidates.explain(1).steps.iter().map(|step| step.bits).sum();
         assert!((sum - scores[0].log2_odds).abs() < 1e-6);
     }

@@ -18,6 +18,8 @@ const STRANGERS_DRAWN: u64 = 1 << 19;
 const PRIOR_PAIRS: f64 = 20.0;
 const ROUNDS_MAX: usize = 40;
 const SETTLED: f64 = 1e-5;
+/// The same for the shares, of their size.
+const SHARES_SETTLED: f64 = 1e-4;
 /// The most that two people of one household may have one given name, of all such pairs.
 const NAMESAKES_MAX: f64 = 0.05;
 /// Less of a pattern's pairs than this is not worth adding up.
@@ -173,7 +175,7 @@ fn sessions(met: &[((Pattern, u32), u32)]) -> Vec<Session> {
             let [patterns, within] = counts.map(|counts| sorted(std::iter::once(counts)));
             let sum = |patterns: &[(Pattern, u32)]| patterns.iter().map(|(_, count)| f64::from(*count)).sum();
             let (count, count_within) = (sum(&patterns), sum(&within));
-            let strangers_max = if IDENTIFIERS & rule.uses == rule.uses { 0.02 } else { 1.0 };
+            let strangers_max = if IDENTIFIERS & rule.uses == rule.uses { 0.005 } else { 1.0 };
             Session { left_out: rule.uses, strangers_max, patterns, count, within, count_within }
         })
         .filter(|session| !session.patterns.is_empty())
@@ -429,10 +431,13 @@ fn shares_of_all(evidence: &Evidence, model: &mut Model, prior: Option<&Model>) 
         };
         let moved = (same / model.same_share - 1.0).abs() + (household / model.household_share - 1.0).abs();
         (model.same_share, model.household_share) = (same, household);
+        let mut settled = moved < SHARES_SETTLED;
         if let Some(prior) = prior {
+            let before = model.clone();
             model.levels = maximise(&seen, prior, model);
+            settled &= distance(&before, model) < SETTLED;
         }
-        if moved < 1e-4 {
+        if settled {
             break;
         }
     }
