@@ -30,15 +30,15 @@ bench() {
     prove bench-queue "$@"
     return
   fi
-  if wants_dlt "$@"; then
-    need_python
-    install_wanted
-    dlt
-  fi
   if [ "$1" = matching ]; then
     shift
     bench_matching "$@"
     return
+  fi
+  if wants_dlt "$@"; then
+    need_python
+    install_wanted
+    dlt
   fi
   prove bench "$@"
 }

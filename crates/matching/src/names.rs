@@ -1,54 +1,7 @@
 //! How alike two names are: spelling, nicknames, initials.
 
+use crate::engine::nickname;
 use domain::check::name_key;
-
-/// Groups of given names that are used for one another.
-const NICKNAMES: [&[&str]; 44] = [
-    &["william", "bill", "will", "billy", "willie", "liam"],
-    &["robert", "bob", "rob", "bobby", "robbie", "bert"],
-    &["richard", "rick", "dick", "rich", "ricky"],
-    &["james", "jim", "jimmy", "jamie"],
-    &["john", "jack", "johnny", "jon"],
-    &["michael", "mike", "mick", "mickey", "mikey"],
-    &["thomas", "tom", "tommy"],
-    &["charles", "charlie", "chuck", "chas"],
-    &["joseph", "joe", "joey"],
-    &["david", "dave", "davey"],
-    &["daniel", "dan", "danny"],
-    &["matthew", "matt"],
-    &["anthony", "tony"],
-    &["christopher", "chris", "kit"],
-    &["steven", "stephen", "steve"],
-    &["edward", "ed", "eddie", "ted", "ned"],
-    &["kenneth", "ken", "kenny"],
-    &["gregory", "greg"],
-    &["jeffrey", "jeff", "geoffrey"],
-    &["ronald", "ron", "ronnie"],
-    &["donald", "don", "donnie"],
-    &["timothy", "tim"],
-    &["lawrence", "larry"],
-    &["andrew", "andy", "drew"],
-    &["benjamin", "ben"],
-    &["samuel", "sam"],
-    &["alexander", "alex"],
-    &["nicholas", "nick"],
-    &["patrick", "pat"],
-    &["peter", "pete"],
-    &["elizabeth", "liz", "beth", "betty", "eliza", "lizzie", "betsy"],
-    &["margaret", "maggie", "meg", "peggy", "marge"],
-    &["katherine", "catherine", "kate", "kathy", "katie", "cathy", "kathryn"],
-    &["jennifer", "jen", "jenny"],
-    &["patricia", "pat", "patty", "tricia", "trish"],
-    &["barbara", "barb", "babs"],
-    &["susan", "sue", "susie", "suzanne"],
-    &["deborah", "deb", "debbie", "debra"],
-    &["rebecca", "becky", "becca"],
-    &["victoria", "vicky", "vicki", "tori"],
-    &["christine", "christina", "chris", "chrissy", "tina"],
-    &["jessica", "jess", "jessie"],
-    &["theodore", "ted", "teddy", "theo"],
-    &["abigail", "abby", "gail"],
-];
 
 /// How two names stand to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +21,8 @@ pub(crate) fn given(left: Option<&str>, right: Option<&str>) -> Names {
     compare(left, right, 0.9, |left, right| {
         let initial = left.len() == 1 || right.len() == 1;
         (initial && left.chars().next() == right.chars().next())
-            || NICKNAMES.iter().any(|group| group.contains(&left) && group.contains(&right))
+            || nickname::related(left, right)
+            || nickname::group(left) == nickname::group(right)
     })
 }
 

@@ -66,13 +66,19 @@ pub fn street_key(text: &str) -> String {
     lower
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
-        .map(|word| STREET_WORDS.iter().find(|(long, _)| *long == word).map_or(word, |(_, short)| *short))
+        .map(street_word)
         .filter(|word| !matches!(*word, "apt" | "unit" | "ste" | "no"))
         .collect::<Vec<_>>()
         .join(" ")
 }
 
-const STREET_WORDS: [(&str, &str); 28] = [
+/// The usual short form of a word of an address, given in lower case; the word itself where it has none.
+#[must_use]
+pub fn street_word(word: &str) -> &str {
+    STREET_WORDS.iter().find(|(long, _)| *long == word).map_or(word, |(_, short)| *short)
+}
+
+const STREET_WORDS: [(&str, &str); 42] = [
     ("street", "st"),
     ("avenue", "ave"),
     ("av", "ave"),
@@ -88,9 +94,22 @@ const STREET_WORDS: [(&str, &str); 28] = [
     ("terrace", "ter"),
     ("trail", "trl"),
     ("square", "sq"),
-    ("way", "way"),
+    ("alley", "aly"),
+    ("expressway", "expy"),
+    ("turnpike", "tpke"),
+    ("crossing", "xing"),
+    ("heights", "hts"),
+    ("point", "pt"),
+    ("ridge", "rdg"),
+    ("creek", "crk"),
+    ("crescent", "cres"),
+    ("close", "cl"),
+    ("circuit", "cct"),
+    ("strasse", "str"),
+    ("straße", "str"),
     ("apartment", "apt"),
     ("suite", "ste"),
+    ("room", "rm"),
     ("north", "n"),
     ("south", "s"),
     ("east", "e"),
@@ -101,6 +120,7 @@ const STREET_WORDS: [(&str, &str); 28] = [
     ("southwest", "sw"),
     ("mount", "mt"),
     ("saint", "st"),
+    ("fort", "ft"),
 ];
 
 const STATES: [(&str, &str); 69] = [

@@ -20,7 +20,7 @@ pub(super) fn read_email(text: &str) -> Result<Option<String>, Unread> {
         return Err(Unread::placeholder("The e-mail is a placeholder, so it is treated as unknown."));
     }
     match email(text) {
-        Some(address) if is_invented(&address) => {
+        Some(address) if is_invented_email(&address) => {
             Err(Unread::placeholder("The e-mail is a placeholder, so it is treated as unknown."))
         }
         Some(address) => Ok(Some(address)),
@@ -65,8 +65,9 @@ pub fn email(text: &str) -> Option<String> {
     (local_fine && host_fine).then(|| format!("{}@{}", local.to_lowercase(), host.to_lowercase()))
 }
 
-/// Addresses invented at the counter.
-fn is_invented(address: &str) -> bool {
+/// Whether an address was invented at the counter.
+#[must_use]
+pub fn is_invented_email(address: &str) -> bool {
     let (local, host) = address.rsplit_once('@').unwrap_or((address, ""));
     let host_name = host.split('.').next().unwrap_or_default();
     const LOCALS: [&str; 9] = ["none", "noemail", "no", "na", "nomail", "noreply", "declined", "refused", "donotemail"];

@@ -8,8 +8,8 @@ mod contact;
 mod name;
 mod read;
 
-pub use address::{state, street_key, zip5};
-pub use contact::{email, is_shared_mailbox, phone};
+pub use address::{state, street_key, street_word, zip5};
+pub use contact::{email, is_invented_email, is_shared_mailbox, phone};
 pub use name::{name_key, proper_name};
 
 use crate::mapping::Draft;
@@ -191,7 +191,8 @@ fn complete(record: &mut Record, issues: &mut Vec<Issue>) {
 }
 
 /// Whether a text is one of the words people type when a field insists on being filled.
-pub(crate) fn is_placeholder(text: &str) -> bool {
+#[must_use]
+pub fn is_placeholder(text: &str) -> bool {
     const WORDS: [&str; 21] = [
         "na", "n/a", "n.a.", "none", "no", "null", "nil", "unknown", "unk", "cd", "declined", "refused", "test", "tbd",
         "x", "xx", "xxx", "-", "--", ".", "?",

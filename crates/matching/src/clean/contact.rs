@@ -2,23 +2,9 @@
 
 use super::text::is_placeholder;
 
-const INVENTED_LOCALS: [&str; 14] = [
-    "none",
-    "noemail",
-    "nomail",
-    "na",
-    "no",
-    "noreply",
-    "donotemail",
-    "declined",
-    "refused",
-    "test",
-    "unknown",
-    "abc",
-    "nobody",
-    "noone",
-];
-const INVENTED_HOSTS: [&str; 7] = ["none", "noemail", "nomail", "na", "no", "nowhere", "noemails"];
+/// Names before the @ that are nobody's, whatever the host: such an address may reach somebody and still says nothing
+/// of who it is.
+const NOBODYS: [&str; 8] = ["noreply", "donotemail", "declined", "refused", "test", "unknown", "nobody", "noone"];
 
 /// Where two spellings reach one mailbox they become one key; what was invented at the counter becomes nothing.
 pub(crate) fn email(text: &str) -> Option<String> {
@@ -27,8 +13,7 @@ pub(crate) fn email(text: &str) -> Option<String> {
     }
     let address = domain::check::email(text)?;
     let (local, host) = address.rsplit_once('@')?;
-    let host_name = host.split('.').next().unwrap_or_default();
-    if INVENTED_LOCALS.contains(&local) || (INVENTED_HOSTS.contains(&host_name) && host.len() <= host_name.len() + 4) {
+    if domain::check::is_invented_email(&address) || NOBODYS.contains(&local) {
         return None;
     }
     let local = match local.split_once('+') {
@@ -41,7 +26,8 @@ pub(crate) fn email(text: &str) -> Option<String> {
     Some(format!("{local}@{host}"))
 }
 
-/// The digits of a phone number: ten for North America, else with the country code where it was told.
+/// The digits of a phone number: ten for North America, else with the country code where it was told. Looser than
+/// [`domain::check::phone`], which wants a number that can be dialled: a mistyped one still resembles itself.
 pub(crate) fn phone(text: &str) -> Option<String> {
     let told = text.split(['x', 'X', '#', ';']).next().unwrap_or_default();
     let mut digits: String = told.chars().filter(char::is_ascii_digit).collect();

@@ -1,6 +1,7 @@
 //! Addresses as keys (USPS Publication 28, appendix C), ZIPs and states.
 
 use super::text::{fold_into, folded, is_placeholder, words};
+use domain::check::street_word;
 
 /// What an address says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,60 +26,13 @@ pub(crate) struct Told<'a> {
     pub zip: &'a str,
 }
 
-const SHORT: [(&str, &str); 40] = [
-    ("street", "st"),
-    ("avenue", "ave"),
-    ("av", "ave"),
-    ("road", "rd"),
-    ("drive", "dr"),
-    ("lane", "ln"),
-    ("court", "ct"),
-    ("circle", "cir"),
-    ("place", "pl"),
-    ("boulevard", "blvd"),
-    ("highway", "hwy"),
-    ("parkway", "pkwy"),
-    ("terrace", "ter"),
-    ("trail", "trl"),
-    ("square", "sq"),
-    ("crescent", "cres"),
-    ("close", "cl"),
-    ("circuit", "cct"),
-    ("alley", "aly"),
-    ("expressway", "expy"),
-    ("turnpike", "tpke"),
-    ("crossing", "xing"),
-    ("heights", "hts"),
-    ("point", "pt"),
-    ("ridge", "rdg"),
-    ("creek", "crk"),
-    ("north", "n"),
-    ("south", "s"),
-    ("east", "e"),
-    ("west", "w"),
-    ("northeast", "ne"),
-    ("northwest", "nw"),
-    ("southeast", "se"),
-    ("southwest", "sw"),
-    ("mount", "mt"),
-    ("saint", "st"),
-    ("fort", "ft"),
-    ("strasse", "str"),
-    ("straße", "str"),
-    ("way", "way"),
-];
-
 const UNITS: [&str; 10] = ["apt", "apartment", "unit", "ste", "suite", "flat", "lot", "rm", "room", "no"];
-
-fn short(word: &str) -> &str {
-    SHORT.iter().find(|(long, _)| *long == word).map_or(word, |(_, short)| *short)
-}
 
 /// Reads an address however its parts are spread over the columns.
 pub(crate) fn read(told: Told<'_>) -> Place {
     let text = |text: &'_ str| if is_placeholder(text) { String::new() } else { text.to_owned() };
     let mut place = Place {
-        city: words(&text(told.city)).iter().map(|word| short(word)).collect(),
+        city: words(&text(told.city)).iter().map(|word| street_word(word)).collect(),
         state: state(told.state),
         zip: zip(told.zip),
         ..Place::default()
@@ -92,7 +46,7 @@ pub(crate) fn read(told: Told<'_>) -> Place {
     place.number = if number.is_empty() && !is_placeholder(told.number) { folded(told.number) } else { number };
     place.street = street;
     for word in words(&extra) {
-        place.extra.push_str(short(&word));
+        place.extra.push_str(street_word(&word));
     }
     if is_placeholder(told.unit) {
         place.extra.push_str(&unit);
@@ -100,7 +54,7 @@ pub(crate) fn read(told: Told<'_>) -> Place {
         // "Apt 4", "#4" and "4" are one unit.
         for word in words(told.unit) {
             if !UNITS.contains(&word.as_str()) {
-                place.extra.push_str(short(&word));
+                place.extra.push_str(street_word(&word));
             }
         }
     }
@@ -124,7 +78,7 @@ fn one_line(line: &str, place: &mut Place) -> (String, String) {
         rest.pop();
     }
     if place.city.is_empty() {
-        place.city = words(&rest.join(" ")).iter().map(|word| short(word)).collect();
+        place.city = words(&rest.join(" ")).iter().map(|word| street_word(word)).collect();
         rest.clear();
     }
     (street.to_owned(), rest.join(" "))
@@ -158,7 +112,7 @@ fn street_line(line: &str, with_number: bool) -> (String, String, String) {
         {
             number.push_str(word);
         } else {
-            street.push_str(short(word));
+            street.push_str(street_word(word));
         }
     }
     (number, street, unit)

@@ -24,42 +24,15 @@ pub(crate) fn words(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Whether a text is what people type when a field insists on being filled.
+/// Whether a text is what people type when a field insists on being filled. More than [`domain::check::is_placeholder`]
+/// knows, because no amount and no count is read here: a `0` says nothing of who somebody is.
 pub(crate) fn is_placeholder(text: &str) -> bool {
-    const WORDS: [&str; 30] = [
-        "na",
-        "n/a",
-        "n.a.",
-        "none",
-        "no",
-        "null",
-        "nil",
-        "nan",
-        "unknown",
-        "unk",
-        "cd",
-        "declined",
-        "refused",
-        "test",
-        "tbd",
-        "x",
-        "xx",
-        "xxx",
-        "xxxx",
-        "-",
-        "--",
-        ".",
-        "..",
-        "?",
-        "0",
-        "not available",
-        "not provided",
-        "no name",
-        "anonymous",
-        "noname",
-    ];
+    const MORE: [&str; 9] =
+        ["0", "nan", "xxxx", "..", "no name", "noname", "anonymous", "not available", "not provided"];
     let text = text.trim();
-    text.is_empty() || (text.len() <= 13 && WORDS.iter().any(|word| text.eq_ignore_ascii_case(word)))
+    text.is_empty()
+        || (text.len() <= 13
+            && (domain::check::is_placeholder(text) || MORE.iter().any(|word| text.eq_ignore_ascii_case(word))))
 }
 
 #[cfg(test)]

@@ -359,6 +359,32 @@ fn blocks_of(table: &Table, rule: usize, limits: BlockLimits, places: &mut [[u32
     blocks
 }
 
+/// The blocks of every record, for another engine that is to compare the same pairs.
+#[derive(Clone, Debug)]
+pub struct BlocksOfAll {
+    places: Vec<[u32; COLUMNS]>,
+    rules: usize,
+}
+
+impl BlocksOfAll {
+    /// The blocks of a table's records. After a run they are those of the run.
+    #[must_use]
+    pub fn of(table: &Table, limits: BlockLimits) -> Self {
+        Self { places: Blocking::new(table, limits, false).places, rules: limits.rules() }
+    }
+
+    /// The names of the rules, in order.
+    #[must_use]
+    pub fn rules(&self) -> Vec<&'static str> {
+        RULES.iter().take(self.rules).map(|rule| rule.name).collect()
+    }
+
+    /// A record's blocks by one rule: two records meet where they share one.
+    pub fn of_record(&self, record: usize, rule: usize) -> impl Iterator<Item = u32> + '_ {
+        self.places[record][STARTS[rule]..STARTS[rule + 1]].iter().copied().filter(|block| *block != 0)
+    }
+}
+
 /// E-mails, phones, licences and VINs that too many different people share, by family and value.
 pub(crate) fn over_shared(table: &Table, limits: BlockLimits) -> Vec<(Family, Vec<bool>)> {
     [Family::Email, Family::Phone, Family::Licence, Family::Vin]

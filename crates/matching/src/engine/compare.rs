@@ -56,7 +56,7 @@ impl<'a> Comparer<'a> {
             .with(Comparison::Middle, self.middle(of(Slot::Middle)))
             .with(Comparison::Suffix, suffixes(suffix))
             .with(Comparison::Company, self.company(a, b))
-            .with(Comparison::Email, self.any(a, b, &Slot::EMAILS, email))
+            .with(Comparison::Email, self.emails(a, b))
             .with(Comparison::Phone, self.phones(a, b))
             .with(Comparison::Street, street)
             .with(Comparison::Extra, extra)
@@ -135,6 +135,30 @@ impl<'a> Comparer<'a> {
                 && one_slip(dictionary.text(a).as_bytes(), dictionary.text(b).as_bytes());
             if near { 2 } else { 3 }
         })
+    }
+
+    /// E-mails. One name at two hosts says something only where it is not the person's own: every Ann Lee is
+    /// `ann.lee` somewhere, and her names are compared already.
+    fn emails(&self, a: &Numbers, b: &Numbers) -> usize {
+        let level = self.any(a, b, &Slot::EMAILS, email);
+        if level != email_level::SAME_LOCAL {
+            return level;
+        }
+        let told = self.any(a, b, &Slot::EMAILS, |dictionary, x, y| {
+            let found = email(dictionary, x, y);
+            let named = found == email_level::SAME_LOCAL && self.is_named(a, dictionary.text(x));
+            if named { email_level::OTHER } else { found }
+        });
+        told.max(level)
+    }
+
+    /// Whether an e-mail's local part is made of the record's names alone.
+    fn is_named(&self, row: &Numbers, email: &str) -> bool {
+        let local = email.rsplit_once('@').map_or(email, |(local, _)| local);
+        let name = |slot: Slot| self.table.dictionaries[slot.dictionary()].text(row[slot.place()]);
+        let (first, last) = (name(Slot::First), name(Slot::Last));
+        let holds = |name: &str| name.len() > 2 && local.contains(name);
+        (holds(first) || holds(last)) && !local.bytes().any(|b| b.is_ascii_digit())
     }
 
     /// Phones: a household shares one, a person's records share what they have.
@@ -338,15 +362,22 @@ fn text(a: &str, b: &str) -> usize {
     if slip || jaro_winkler(a, b) >= 0.88 { 2 } else { 3 }
 }
 
+/// Levels of e-mails.
+mod email_level {
+    pub(super) const SLIP: usize = 2;
+    pub(super) const SAME_LOCAL: usize = 3;
+    pub(super) const OTHER: usize = 4;
+}
+
 fn email(dictionary: &Dictionary, a: ValueId, b: ValueId) -> usize {
     if dictionary.shape(a).may_be_one_slip(dictionary.shape(b))
         && one_slip(dictionary.text(a).as_bytes(), dictionary.text(b).as_bytes())
     {
-        return 2;
+        return email_level::SLIP;
     }
     let same_local = dictionary.traits(a).group == dictionary.traits(b).group;
     let local = || dictionary.text(a).rsplit_once('@').map_or(0, |(local, _)| local.len());
-    if same_local && local() >= 5 { 3 } else { 4 }
+    if same_local && local() >= 5 { email_level::SAME_LOCAL } else { email_level::OTHER }
 }
 
 fn phone(dictionary: &Dictionary, a: ValueId, b: ValueId) -> usize {

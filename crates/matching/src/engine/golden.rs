@@ -1,6 +1,7 @@
-//! Golden ids stay: on a merge the oldest keeps its id, on a split the largest part; who comes back after an unmerge
-//! gets the id it had.
+//! Golden ids stay: on a merge the oldest keeps its id; on a split those keep it who brought it, the largest part of
+//! them; who comes back after an unmerge gets the id it had.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A record as it stood before, and the cluster it is in now.
@@ -44,25 +45,36 @@ pub struct Reconciled<R: Ord, G: Ord> {
     pub changes: Vec<Change<G>>,
 }
 
+/// What of an entity is in one cluster now.
+struct Part<R> {
+    /// Records that had the id before any that had another.
+    natives: usize,
+    size: usize,
+    oldest: R,
+}
+
 /// Gives clusters their ids. `new_golden` is called once per entity that is new, in the order of the first record.
 pub fn reconcile<R: Ord + Copy, G: Ord + Copy>(
     standings: &[Standing<R, G>],
     mut new_golden: impl FnMut() -> G,
 ) -> Reconciled<R, G> {
     let mut members: BTreeMap<u32, Vec<&Standing<R, G>>> = BTreeMap::new();
-    let mut parts: BTreeMap<G, BTreeMap<u32, (usize, R)>> = BTreeMap::new();
+    let mut parts: BTreeMap<G, BTreeMap<u32, Part<R>>> = BTreeMap::new();
     for standing in standings {
         members.entry(standing.cluster).or_default().push(standing);
         if let Some(golden) = standing.golden {
-            let part = parts.entry(golden).or_default().entry(standing.cluster).or_insert((0, standing.record));
-            part.0 += 1;
-            part.1 = part.1.min(standing.record);
+            let parts = parts.entry(golden).or_default();
+            let part = parts.entry(standing.cluster).or_insert(Part { natives: 0, size: 0, oldest: standing.record });
+            part.natives += usize::from(standing.former.is_none_or(|former| former == golden));
+            part.size += 1;
+            part.oldest = part.oldest.min(standing.record);
         }
     }
-    // The largest part keeps the id; among equals the one with the oldest record.
+    // Who held the id before others joined keeps it, so that an unmerge gives everybody their own back; then the
+    // largest part; among equals the one with the oldest record.
     let mut claims: BTreeMap<u32, BTreeSet<G>> = BTreeMap::new();
     for (golden, parts) in &parts {
-        let heir = parts.iter().max_by(|(_, a), (_, b)| a.0.cmp(&b.0).then_with(|| b.1.cmp(&a.1)));
+        let heir = parts.iter().max_by_key(|(_, part)| (part.natives, part.size, Reverse(part.oldest)));
         if let Some((cluster, _)) = heir {
             claims.entry(*cluster).or_default().insert(*golden);
         }
@@ -129,6 +141,13 @@ mod tests {
         let told = reconcile(&standings, || 99);
         assert_eq!(told.golden, BTreeMap::from([(1, 20), (2, 10), (3, 10), (4, 30)]));
         assert_eq!(told.changes, [Change::Split { from: 10, part: 20 }, Change::Split { from: 10, part: 30 }]);
+    }
+
+    #[test]
+    fn an_unmerge_gives_the_smaller_part_its_older_id_back() {
+        let standings = [standing(1, 10, None, 0), standing(2, 10, Some(20), 7), standing(3, 10, Some(20), 7)];
+        let told = reconcile(&standings, || 99);
+        assert_eq!(told.golden, BTreeMap::from([(1, 10), (2, 20), (3, 20)]));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Model and value counts stay as they were learned, so that a record's score does not depend on when it came.
 
 use super::block::{BlockLimits, finer, keys_of};
-use super::cluster::{ClusterRules, cluster};
+use super::cluster::{ClusterRules, Decided, cluster};
 use super::compare::Comparer;
 use super::model::{Model, probability};
 use super::run::{DEFAULT_CUT, MEAN_MIN, NAMED_MIN};
@@ -11,6 +11,7 @@ use super::score::{Edge, Scorer, Weights};
 use super::table::{RecordNo, Table};
 use crate::clean::Keys;
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::BTreeSet;
 
 /// An index of records that takes one more at any time.
 #[derive(Clone, Debug)]
@@ -21,7 +22,8 @@ pub struct Live {
     holders: FxHashMap<u64, Vec<RecordNo>>,
     edges: FxHashMap<(RecordNo, RecordNo), f64>,
     neighbours: FxHashMap<RecordNo, Vec<RecordNo>>,
-    apart: FxHashSet<(RecordNo, RecordNo)>,
+    apart: BTreeSet<(RecordNo, RecordNo)>,
+    together: BTreeSet<(RecordNo, RecordNo)>,
     clusters: Vec<RecordNo>,
 }
 
@@ -36,7 +38,8 @@ impl Live {
             holders: FxHashMap::default(),
             edges: FxHashMap::default(),
             neighbours: FxHashMap::default(),
-            apart: FxHashSet::default(),
+            apart: BTreeSet::new(),
+            together: BTreeSet::new(),
             clusters: Vec::new(),
         }
     }
@@ -84,8 +87,9 @@ impl Live {
         }
         for edge in &found {
             self.edges.insert((edge.left, edge.right), edge.log2_odds);
-            self.neighbours.entry(edge.left).or_default().push(edge.right);
-            self.neighbours.entry(edge.right).or_default().push(edge.left);
+        }
+        for edge in &found {
+            self.link(edge.left, edge.right);
         }
         for (_, key) in blocks {
             let holders = self.holders.entry(key).or_default();
@@ -100,13 +104,55 @@ impl Live {
 
     /// Keeps two records apart from now on, whatever they say, and brings their component up to date.
     pub fn keep_apart(&mut self, a: u32, b: u32) {
-        self.apart.insert((a.min(b), a.max(b)));
+        let pair = (a.min(b), a.max(b));
+        self.together.remove(&pair);
+        self.apart.insert(pair);
+        self.settle_both(a, b);
+    }
+
+    /// Puts two records together, whatever they say, unless another decision stands between.
+    pub fn keep_together(&mut self, a: u32, b: u32) {
+        let pair = (a.min(b), a.max(b));
+        if a == b || !self.together.insert(pair) {
+            return;
+        }
+        self.apart.remove(&pair);
+        self.link(a, b);
         self.settle(a);
     }
 
-    /// Lets two records come together again.
-    pub fn allow(&mut self, a: u32, b: u32) {
-        self.apart.remove(&(a.min(b), a.max(b)));
+    /// Takes back what was decided of two records: what they say counts again.
+    pub fn take_back(&mut self, a: u32, b: u32) {
+        let pair = (a.min(b), a.max(b));
+        self.apart.remove(&pair);
+        self.together.remove(&pair);
+        self.settle_both(a, b);
+    }
+
+    fn link(&mut self, a: RecordNo, b: RecordNo) {
+        for (one, other) in [(a, b), (b, a)] {
+            let neighbours = self.neighbours.entry(one).or_default();
+            if !neighbours.contains(&other) {
+                neighbours.push(other);
+            }
+        }
+    }
+
+    fn unlink(&mut self, a: RecordNo, b: RecordNo) {
+        for (one, other) in [(a, b), (b, a)] {
+            if let Some(neighbours) = self.neighbours.get_mut(&one) {
+                neighbours.retain(|neighbour| *neighbour != other);
+            }
+        }
+    }
+
+    /// Two records that only a decision held together may be in two components afterwards.
+    fn settle_both(&mut self, a: RecordNo, b: RecordNo) {
+        let pair = (a.min(b), a.max(b));
+        if !self.together.contains(&pair) && !self.edges.contains_key(&pair) {
+            self.unlink(a, b);
+            self.settle(b);
+        }
         self.settle(a);
     }
 
@@ -161,7 +207,11 @@ impl Live {
             }
         }
         edges.sort_unstable_by_key(|edge| (edge.left, edge.right));
-        let apart = self.apart.iter().filter_map(|(a, b)| renumbered(*a, *b)).collect();
+        let here = |pairs: &BTreeSet<(RecordNo, RecordNo)>| -> FxHashSet<(u32, u32)> {
+            let of = |record: &RecordNo| pairs.range((*record, 0)..=(*record, RecordNo::MAX));
+            component.iter().flat_map(of).filter_map(|(a, b)| renumbered(*a, *b)).collect()
+        };
+        let decided = Decided { apart: here(&self.apart), together: here(&self.together) };
         let scorer = Scorer::with(&self.table, &self.weights);
         let mut comparer = Comparer::small(&self.table);
         let rules = ClusterRules { cut: DEFAULT_CUT, mean_min: MEAN_MIN };
@@ -169,7 +219,7 @@ impl Live {
             component.len(),
             &edges,
             rules,
-            &apart,
+            &decided,
             |_, _| false,
             |a, b| {
                 let (a, b) = (component[a as usize], component[b as usize]);

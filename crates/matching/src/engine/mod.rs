@@ -12,7 +12,7 @@ pub mod golden;
 mod kernel;
 mod live;
 pub mod model;
-mod nickname;
+pub(crate) mod nickname;
 pub mod pattern;
 mod prior;
 mod probe;
@@ -23,7 +23,7 @@ pub mod table;
 mod train;
 
 pub use band::{Band, Bands};
-pub use block::BlockLimits;
+pub use block::{BlockLimits, BlocksOfAll};
 pub use explain::{Step, Waterfall, explain};
 pub use field::{Input, Slot};
 pub use live::Live;

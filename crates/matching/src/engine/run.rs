@@ -2,7 +2,7 @@
 
 use super::band::Bands;
 use super::block::{BlockLimits, Blocking, over_shared};
-use super::cluster::{ClusterRules, cluster};
+use super::cluster::{ClusterRules, Decided, cluster};
 use super::compare::Comparer;
 use super::field::Slot;
 use super::model::{Model, probability};
@@ -11,7 +11,6 @@ use super::score::{Bases, Edge, Scorer};
 use super::table::{RecordNo, Table};
 use super::train::{Compared, Evidence, compare_all, strangers, train};
 use rayon::prelude::*;
-use rustc_hash::FxHashSet;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -141,7 +140,7 @@ fn clusters_of(table: &Table, model: &Model, wish: Wish, edges: &[Edge]) -> Vec<
         table.len(),
         edges,
         rules,
-        &FxHashSet::default(),
+        &Decided::default(),
         |a, b| wish.one_per_source && sources(a, b),
         |a, b| probability(scorer.score(comparer.compare(a, b), a, b)),
     )

@@ -163,13 +163,18 @@ impl<'a> Scorer<'a> {
             - (others / f64::from(self.table.present(family).max(2))).log2()
     }
 
-    /// The same for first and last name in each other's place: how often another would have just those two.
+    /// The same for first and last name in each other's place: how often another would have just those two, or two
+    /// that near where one has a slip.
     fn rarity_of_exchange(&self, a: RecordNo, b: RecordNo) -> f64 {
+        let names = |record| (self.table.value(record, Slot::First), self.table.value(record, Slot::Last));
+        let exact = names(a).0 == names(b).1 && names(a).1 == names(b).0;
         let share = |family: Family, value| {
-            self.table.others(family, self.table.held_by(family, value)) / f64::from(self.table.present(family).max(2))
+            let near = if exact { 0 } else { self.table.held_near(family, value) };
+            let held = self.table.held_by(family, value) + near;
+            self.table.others(family, held) / f64::from(self.table.present(family).max(2))
         };
         let by_chance = |record| {
-            let (first, last) = (self.table.value(record, Slot::First), self.table.value(record, Slot::Last));
+            let (first, last) = names(record);
             share(Family::Last, first) * share(Family::First, last)
         };
         let usual = self.weights.logs.strangers[Comparison::First as usize][name::EXCHANGED];

@@ -37,7 +37,9 @@ pub(crate) fn strangers(table: &Table, between: bool) -> PatternCounts {
     if records < 2 {
         return Vec::new();
     }
-    let counted: Vec<FxHashMap<Pattern, u32>> = (0..STRANGERS_DRAWN / A_TASK)
+    // Few records make few pairs; to draw each over and over teaches nothing.
+    let drawn = STRANGERS_DRAWN.min(records.saturating_mul(records)).div_ceil(A_TASK);
+    let counted: Vec<FxHashMap<Pattern, u32>> = (0..drawn)
         .into_par_iter()
         .map_init(
             || Comparer::new(table),

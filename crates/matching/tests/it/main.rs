@@ -1,9 +1,11 @@
 //! Properties of the engine as a whole, on made-up dealerships.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+mod cli;
 mod people;
 
 use matching::clean::{Keys, clean};
+use matching::engine::golden::{Standing, reconcile};
 use matching::engine::{BlockLimits, Found, Live, Model, Table, Wish, explain, run};
 use people::{Made, people};
 use proptest::prelude::*;
@@ -57,6 +59,26 @@ fn batch_sets((table, found): &(Table, Found)) -> BTreeSet<BTreeSet<String>> {
 fn live_sets(live: &Live) -> BTreeSet<BTreeSet<String>> {
     let name = |at: u32| live.id(at).to_owned();
     sets(live.clusters().iter().enumerate().map(|(at, root)| (name(at as u32), name(*root))))
+}
+
+/// Golden ids of the clusters there are now, given those before and those before that.
+fn golden_ids(live: &Live, before: &BTreeMap<u32, u32>, former: &BTreeMap<u32, u32>) -> BTreeMap<u32, u32> {
+    let standings: Vec<Standing<u32, u32>> = live
+        .clusters()
+        .iter()
+        .enumerate()
+        .map(|(at, cluster)| {
+            let record = at as u32;
+            let (golden, former) = (before.get(&record).copied(), former.get(&record).copied());
+            Standing { record, golden, former, cluster: *cluster }
+        })
+        .collect();
+    let mut next = 1000;
+    reconcile(&standings, || {
+        next += 1;
+        next
+    })
+    .golden
 }
 
 fn shuffled<T: Clone>(of: &[T], seed: u64) -> Vec<T> {
@@ -121,9 +143,62 @@ proptest! {
             prop_assert_ne!(live.clusters()[*at as usize], live.clusters()[*root as usize]);
         }
         for (at, root) in &joined {
-            live.allow(*at, *root);
+            live.take_back(*at, *root);
         }
         prop_assert_eq!(before, live.clusters().to_vec());
+    }
+
+    #[test]
+    fn a_merge_by_hand_taken_back_leaves_every_id_as_it_was(seed in 1_u64..1000, picks in prop::collection::vec((0_usize..120, 0_usize..120), 1..12)) {
+        let records = keys(&people(seed, 120));
+        let batch = matched(&records, None);
+        let mut live = Live::new(&batch.0, &batch.1.model, BlockLimits::for_records(records.len()));
+        for (id, keys) in &records {
+            live.add(id, keys);
+        }
+        let (clusters, golden) = (live.clusters().to_vec(), golden_ids(&live, &BTreeMap::new(), &BTreeMap::new()));
+        let pairs: Vec<(u32, u32)> = picks.into_iter().map(|(a, b)| ((a % live.len()) as u32, (b % live.len()) as u32)).filter(|(a, b)| a != b).collect();
+
+        for (a, b) in &pairs {
+            live.keep_together(*a, *b);
+            prop_assert_eq!(live.clusters()[*a as usize], live.clusters()[*b as usize]);
+        }
+        let merged = golden_ids(&live, &golden, &BTreeMap::new());
+        for (a, b) in &pairs {
+            live.take_back(*a, *b);
+        }
+
+        prop_assert_eq!(clusters, live.clusters().to_vec());
+        prop_assert_eq!(&golden, &golden_ids(&live, &merged, &golden));
+    }
+
+    #[test]
+    fn a_no_outlasts_every_later_record_and_every_later_yes(seed in 1_u64..1000, picks in prop::collection::vec((0_usize..120, 0_usize..120), 1..20)) {
+        let records = keys(&people(seed, 120));
+        let batch = matched(&records, None);
+        let mut live = Live::new(&batch.0, &batch.1.model, BlockLimits::for_records(records.len()));
+        let (early, late) = records.split_at(records.len() / 2);
+        for (id, keys) in early {
+            live.add(id, keys);
+        }
+        let told_apart: Vec<(u32, u32)> = live.clusters().iter().enumerate().map(|(at, root)| (at as u32, *root)).filter(|(at, root)| at != root).collect();
+        for (a, b) in &told_apart {
+            live.keep_apart(*a, *b);
+        }
+
+        for (id, keys) in late {
+            live.add(id, keys);
+        }
+        for (a, b) in picks {
+            let pair = ((a % live.len()) as u32, (b % live.len()) as u32);
+            if !told_apart.contains(&pair) && !told_apart.contains(&(pair.1, pair.0)) {
+                live.keep_together(pair.0, pair.1);
+            }
+        }
+
+        for (a, b) in &told_apart {
+            prop_assert_ne!(live.clusters()[*a as usize], live.clusters()[*b as usize]);
+        }
     }
 
     #[test]

@@ -79,6 +79,9 @@ pub(crate) struct Matching {
     /// Where to write clusters.
     #[arg(long)]
     pub clusters: Option<PathBuf>,
+    /// Where to write which blocks each row is in, for another engine that is to compare the same pairs.
+    #[arg(long)]
+    pub blocks: Option<PathBuf>,
     /// How many threads; one per core where not given.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,

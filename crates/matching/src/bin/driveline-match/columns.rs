@@ -64,6 +64,9 @@ impl Columns {
             .iter()
             .map(|cell| String::from_utf8_lossy(cell).trim_start_matches('\u{feff}').trim().to_owned())
             .collect();
+        if names.iter().all(String::is_empty) {
+            return Err(Failure::Unusable("the file is empty; its first line must name the columns".to_owned()));
+        }
         let place = |wanted: &str| {
             names.iter().position(|name| name == wanted).ok_or_else(|| {
                 Failure::Unusable(format!("there is no column `{wanted}`; there are: {}", names.join(", ")))

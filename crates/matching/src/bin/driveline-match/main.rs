@@ -25,6 +25,9 @@ enum Failure {
     /// The arguments cannot be used with these files.
     #[error("{0}")]
     Unusable(String),
+    /// A file that was named cannot be opened or made.
+    #[error("cannot open {file}: {cause}; check the path and its permissions")]
+    Unopened { file: String, cause: std::io::Error },
     /// A file could not be read.
     #[error("cannot read {file}: {cause}")]
     Unreadable { file: String, cause: csv::Error },
@@ -45,7 +48,7 @@ fn main() -> ExitCode {
         Err(failure) => {
             let _ = writeln!(std::io::stderr(), "driveline-match: {failure}");
             match failure {
-                Failure::Unusable(_) => ExitCode::from(2),
+                Failure::Unusable(_) | Failure::Unopened { .. } => ExitCode::from(2),
                 Failure::Unreadable { .. } | Failure::Unwritable { .. } | Failure::Output(_) => ExitCode::FAILURE,
             }
         }
@@ -92,6 +95,10 @@ fn load(files: &[&Path], matching: &Matching, progress: &mut Progress) -> Result
 fn match_files(files: &[&Path], matching: &Matching) -> Result<(), Failure> {
     set_threads(matching)?;
     let began = Instant::now();
+    // Before the work, not after it, is when to learn that its result has no place.
+    for file in [&matching.pairs, &matching.clusters, &matching.blocks].into_iter().flatten() {
+        write::make(file)?;
+    }
     let mut progress = Progress::new();
     let (mut table, readings) = load(files, matching, &mut progress)?;
     let read_seconds = began.elapsed().as_secs_f64();
@@ -112,6 +119,9 @@ fn match_files(files: &[&Path], matching: &Matching) -> Result<(), Failure> {
     }
     if let Some(file) = &matching.clusters {
         write::clusters(file, &table, &found)?;
+    }
+    if let Some(file) = &matching.blocks {
+        write::blocks(file, &table)?;
     }
     progress.end();
     let mut times = serde_json::Map::new();
@@ -154,13 +164,18 @@ fn report(
 }
 
 fn explain_pair(input: &Path, left: &str, right: &str, matching: &Matching) -> Result<(), Failure> {
+    if left == right {
+        return Err(Failure::Unusable(format!("{left} and {right} are one row; name two")));
+    }
     set_threads(matching)?;
     let mut progress = Progress::new();
     let (mut table, _) = load(&[input], matching, &mut progress)?;
     let found = run(&mut table, wish(1, matching), &Model::prior(), |_| {});
     progress.end();
     let place = |id: &str| {
-        let place = table.place_of(id).ok_or_else(|| Failure::Unusable(format!("no row has the id {id}")))?;
+        let place = table.place_of(id).ok_or_else(|| {
+            Failure::Unusable(format!("no row has the id {id}; say with --id which column holds the ids"))
+        })?;
         Ok::<u32, Failure>(u32::try_from(place).unwrap_or(u32::MAX))
     };
     let waterfall = explain(&table, &found.model, place(left)?, place(right)?);
@@ -181,28 +196,31 @@ fn explain_pair(input: &Path, left: &str, right: &str, matching: &Matching) -> R
 fn evaluate(truth: &Path, pairs: Option<&Path>, clusters: Option<&Path>, cut: f64) -> Result<(), Failure> {
     let mut known = Truth::default();
     read::rows(truth, |row| {
-        let side = row.get(2).and_then(|side| side.trim().parse().ok()).unwrap_or_default();
-        known.add(row.get(0).unwrap_or_default().trim(), row.get(1).unwrap_or_default().trim(), side);
+        let (Some(id), Some(entity)) = (row.get(0), row.get(1)) else { return Err("it wants id,entity[,side]") };
+        let side = row.get(2).map_or(Ok(0), str::parse).map_err(|_| "its side is neither 0 nor 1")?;
+        known.add(id, entity, side);
+        Ok(())
     })?;
     let mut told = serde_json::Map::new();
     if let Some(file) = pairs {
         let mut found = Vec::new();
         read::rows(file, |row| {
-            let text = |place| row.get(place).unwrap_or_default().trim().to_owned();
-            found.push(ToldPair {
-                left: text(0),
-                right: text(1),
-                probability: text(2).parse().unwrap_or_default(),
-                band: text(3),
-            });
+            let (Some(left), Some(right), Some(told)) = (row.get(0), row.get(1), row.get(2)) else {
+                return Err("it wants id_l,id_r,probability[,band]");
+            };
+            let probability: f64 = told.parse().map_err(|_| "its probability is no number")?;
+            let band = row.get(3).unwrap_or_default().to_owned();
+            found.push(ToldPair { left: left.to_owned(), right: right.to_owned(), probability, band });
+            Ok(())
         })?;
         told.insert("pairs".to_owned(), serde_json::json!(known.pairs_quality(&found, cut)));
     }
     if let Some(file) = clusters {
         let mut found = Vec::new();
         read::rows(file, |row| {
-            let text = |place| row.get(place).unwrap_or_default().trim().to_owned();
-            found.push((text(0), text(1)));
+            let (Some(id), Some(golden)) = (row.get(0), row.get(1)) else { return Err("it wants id,golden_id") };
+            found.push((id.to_owned(), golden.to_owned()));
+            Ok(())
         })?;
         let (pairwise, b_cubed) = known.cluster_quality(&found);
         told.insert("clusters_pairwise".to_owned(), serde_json::json!(pairwise));

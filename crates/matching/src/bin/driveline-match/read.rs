@@ -96,6 +96,16 @@ fn keys(columns: &Columns, cells: &ByteRecord) -> Keys {
     clean(&row)
 }
 
+fn open(file: &Path) -> Result<File, Failure> {
+    let unopened = |cause| Failure::Unopened { file: file.display().to_string(), cause };
+    let opened = File::open(file).map_err(unopened)?;
+    // A folder opens and cannot be read.
+    if opened.metadata().map_err(unopened)?.is_dir() {
+        return Err(unopened(std::io::ErrorKind::IsADirectory.into()));
+    }
+    Ok(opened)
+}
+
 /// Streams a file in batches, reading ahead of whoever takes them.
 fn stream(
     file: &Path,
@@ -104,7 +114,7 @@ fn stream(
     mut each: impl FnMut(&Columns, Batch, &mut Progress),
 ) -> Result<(), Failure> {
     let unreadable = |cause| Failure::Unreadable { file: file.display().to_string(), cause };
-    let opened = File::open(file).map_err(|cause| unreadable(cause.into()))?;
+    let opened = open(file)?;
     progress.reading(opened.metadata().map(|about| about.len()).unwrap_or_default());
     let mut reader = ReaderBuilder::new().buffer_capacity(1 << 20).from_reader(opened);
     let header = reader.byte_headers().map_err(unreadable)?.clone();
@@ -153,12 +163,18 @@ fn unequal(cause: &csv::Error) -> String {
 }
 
 /// Streams the rows of a small file of one's own making.
-pub(crate) fn rows(file: &Path, mut each: impl FnMut(&StringRecord)) -> Result<(), Failure> {
+pub(crate) fn rows(
+    file: &Path,
+    mut each: impl FnMut(&StringRecord) -> Result<(), &'static str>,
+) -> Result<(), Failure> {
     let unreadable = |cause| Failure::Unreadable { file: file.display().to_string(), cause };
-    let mut reader = ReaderBuilder::new().flexible(true).trim(Trim::All).from_path(file).map_err(unreadable)?;
+    let mut reader = ReaderBuilder::new().flexible(true).trim(Trim::All).from_reader(open(file)?);
     let mut row = StringRecord::new();
     while reader.read_record(&mut row).map_err(unreadable)? {
-        each(&row);
+        if let Err(cause) = each(&row) {
+            let line = row.position().map_or(0, csv::Position::line);
+            return Err(Failure::Unusable(format!("{}, line {line}: {cause}", file.display())));
+        }
     }
     Ok(())
 }
