@@ -83,7 +83,19 @@ impl Bayside {
         group.connect("Web leads", "adf", None, &json!({"deliver_by": "no"}), System::Leads).await?;
         let files = json!({"transport": "upload", "deals": "deals*.csv", "key_columns": "deal = DealNumber"});
         group.connect("Deal export", "files", None, &files, System::DealFiles).await?;
+        group.only_deals().await?;
         Ok(group)
+    }
+
+    /// The deal export holds deals and nothing else; of the rest it would be said that nothing came.
+    async fn only_deals(&self) -> anyhow::Result<()> {
+        for files in self.of(|system| *system == System::DealFiles) {
+            for object in ["customer", "vehicle", "inventory", "repair_order", "lead"] {
+                let path = format!("/connections/{}/objects/{object}", files.id);
+                self.api.put(&path, &json!({"pull": false, "push": "none"})).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn add_rooftop(&self, rooftop: &Rooftop) -> anyhow::Result<String> {

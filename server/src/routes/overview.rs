@@ -96,7 +96,7 @@ pub struct ObjectHealth {
     /// The object.
     #[schema(value_type = ObjectName)]
     object: ObjectKind,
-    /// fresh, running, empty (read, and nothing is there any more), none_yet (read, and it never had any), late, stopped, never, write_only.
+    /// fresh, running, empty (read, and nothing is there any more), none_yet (read, and it never had any), late, stopped, never, write_only, arrives (not fetched: it is sent to us as it comes), off.
     #[schema(example = "fresh")]
     freshness: &'static str,
     /// When it was last read to the end.
@@ -170,6 +170,8 @@ const fn freshness_name(freshness: Freshness) -> &'static str {
         Freshness::Stopped => "stopped",
         Freshness::Never => "never",
         Freshness::WriteOnly => "write_only",
+        Freshness::Arrives => "arrives",
+        Freshness::Off => "off",
     }
 }
 

@@ -211,7 +211,7 @@ fn worst(line: &ConnectionLine, now: chrono::DateTime<chrono::Utc>) -> Option<(F
         Freshness::Running => 3,
         Freshness::NoneYet | Freshness::Never => 2,
         Freshness::Fresh => 1,
-        Freshness::WriteOnly => 0,
+        Freshness::WriteOnly | Freshness::Arrives | Freshness::Off => 0,
     };
     line.objects
         .iter()
@@ -331,8 +331,8 @@ fn objects(id: ConnectionId, objects: Vec<ObjectLine>, may: May) -> AnyView {
                                 <Status tone=tone word=word/>
                                 {message.map(|message| view! { <span class="block max-w-prose text-meta text-muted">{message}</span> })}
                             </td>
-                            <td class=NUMBER>{if object.pull { held } else { String::new() }}</td>
-                            <td class=TD><Until at=object.succeeded_at.or(object.published_at)/></td>
+                            <td class=NUMBER>{if object.pull || object.arrives { held } else { String::new() }}</td>
+                            <td class=TD><Until at=object.succeeded_at.or(object.published_at) never={if object.pull { "never" } else { "–" }}/></td>
                             <td class=TD>
                                 {if may.manage && object.pull {
                                     view! {
@@ -356,7 +356,7 @@ fn objects(id: ConnectionId, objects: Vec<ObjectLine>, may: May) -> AnyView {
                                 } else if object.pull {
                                     every.into_any()
                                 } else {
-                                    "when something changes".into_any()
+                                    words::unscheduled(&object).into_any()
                                 }}
                             </td>
                             <td class=TD>{object.pull.then(|| view! { <Until at=object.next_at never="–"/> })}</td>
@@ -374,6 +374,9 @@ fn direction(object: &ObjectLine) -> &'static str {
         (true, "none") => "Read",
         (true, _) => "Read and written",
         (false, "feed") => "Published",
+        (false, "none") if object.arrives => "Received",
+        (false, "none") => "–",
+        (false, _) if object.arrives => "Received and written",
         (false, _) => "Written",
     }
 }

@@ -8,6 +8,7 @@ use crate::ui::{
 };
 use actix_web::{HttpRequest, HttpResponse, web};
 use app::App;
+use app::views::connection::Freshness;
 use app::views::home::{Health, Home, Todo};
 use leptos::prelude::*;
 
@@ -66,7 +67,7 @@ fn show(home: Home) -> AnyView {
                                 .into_iter()
                                 .flat_map(|line| {
                                     let (id, name) = (line.id, line.name);
-                                    line.objects.into_iter().map(move |object| (id, name.clone(), object))
+                                    line.objects.into_iter().filter(|object| object.freshness(now) != Freshness::Off).map(move |object| (id, name.clone(), object))
                                 })
                                 .map(|(id, name, object)| {
                                     let (tone, word) = words::freshness(object.freshness(now));
@@ -75,9 +76,9 @@ fn show(home: Home) -> AnyView {
                                             <td class=TD><a class="font-medium hover:underline" href=format!("/connections/{id}")>{name}</a></td>
                                             <td class=TD>{object.object.plural()}</td>
                                             <td class=TD><Status tone=tone word=word/></td>
-                                            <td class=NUMBER>{if object.pull { grouped(object.held) } else { String::new() }}</td>
-                                            <td class=TD><Until at=object.succeeded_at.or(object.published_at)/></td>
-                                            <td class=TD><Until at=object.next_at never="by hand"/></td>
+                                            <td class=NUMBER>{if object.pull || object.arrives { grouped(object.held) } else { String::new() }}</td>
+                                            <td class=TD><Until at=object.succeeded_at.or(object.published_at) never={if object.pull { "never" } else { "–" }}/></td>
+                                            <td class=TD><Until at=object.next_at never=words::unscheduled(&object)/></td>
                                         </tr>
                                     }
                                 })

@@ -1,7 +1,7 @@
 //! States in the words and tones that every page uses for them.
 
 use crate::ui::Tone;
-use app::views::connection::{ConnectionState, Freshness};
+use app::views::connection::{ConnectionState, Freshness, ObjectLine};
 use app::views::record::DeliveryState;
 use app::views::run::{RunLine, RunState};
 use domain::schedule::Cadence;
@@ -27,7 +27,14 @@ pub const fn freshness(freshness: Freshness) -> (Tone, &'static str) {
         Freshness::Stopped => (Tone::Bad, "Needs you"),
         Freshness::Never => (Tone::Quiet, "Not read yet"),
         Freshness::WriteOnly => (Tone::Quiet, "Written to"),
+        Freshness::Arrives => (Tone::Quiet, "Comes by itself"),
+        Freshness::Off => (Tone::Quiet, "Not synced"),
     }
+}
+
+/// When an object without a schedule is moved.
+pub const fn unscheduled(object: &ObjectLine) -> &'static str {
+    if object.pull { "by hand" } else { "as it comes" }
 }
 
 /// A run's state. Zero rows of a full read are never called finished.

@@ -9,7 +9,7 @@ use connectors::connector::StepOutcome;
 use domain::permission::Permission;
 use domain::schedule::Cadence;
 use domain::{ConnectionId, ObjectKind, RooftopId, SystemRole};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use store::engine::runs::RunRow;
 use store::views::{ConnectionStory, ObjectStory};
 use store::{TenantScope, TenantTx};
@@ -72,6 +72,8 @@ pub struct ObjectLine {
     pub object: ObjectKind,
     /// Whether it is read.
     pub pull: bool,
+    /// Whether it is not fetched, but sent to us as it comes.
+    pub arrives: bool,
     /// none, update_only, create_and_update, feed.
     pub push: String,
     /// When it was last read to the end.
@@ -115,6 +117,10 @@ pub enum Freshness {
     Never,
     /// Nothing is read: it is only written to.
     WriteOnly,
+    /// Nothing is fetched: it is sent to us as it comes.
+    Arrives,
+    /// Neither read nor written.
+    Off,
 }
 
 impl ObjectLine {
@@ -122,7 +128,11 @@ impl ObjectLine {
     #[must_use]
     pub fn freshness(&self, now: DateTime<Utc>) -> Freshness {
         if !self.pull {
-            return Freshness::WriteOnly;
+            return match (self.arrives, self.push.as_str()) {
+                (true, _) => Freshness::Arrives,
+                (false, "none") => Freshness::Off,
+                (false, _) => Freshness::WriteOnly,
+            };
         }
         match self.last_state.as_deref() {
             Some("queued" | "running" | "waiting") => return Freshness::Running,
@@ -275,10 +285,18 @@ pub(super) async fn lines(
     let stories = store::views::connections(tx).await?;
     let mut latest: HashMap<_, _> =
         store::engine::runs::latest(tx).await?.into_iter().map(|run| ((run.connection, run.object), run)).collect();
+    let senders: HashSet<ConnectionId> = stories
+        .iter()
+        .filter(|story| connectors::connector(&story.connector).is_some_and(|connector| connector.intake().is_some()))
+        .map(|story| story.id)
+        .collect();
     let mut objects: HashMap<ConnectionId, Vec<ObjectLine>> = HashMap::new();
     for story in store::views::objects(tx, i64::try_from(HELD_MAX).unwrap_or(i64::MAX)).await? {
         let newest = latest.remove(&(story.connection, story.object));
-        objects.entry(story.connection).or_default().push(object_line(story, newest));
+        objects.entry(story.connection).or_default().push(ObjectLine {
+            arrives: !story.pull && senders.contains(&story.connection),
+            ..object_line(story, newest)
+        });
     }
     Ok(stories
         .into_iter()
@@ -314,6 +332,7 @@ fn object_line(story: ObjectStory, newest: Option<RunRow>) -> ObjectLine {
     ObjectLine {
         object: story.object,
         pull: story.pull,
+        arrives: false,
         push: story.push,
         succeeded_at: story.succeeded_at,
         held: count(story.held),
@@ -336,6 +355,7 @@ mod tests {
         ObjectLine {
             object: ObjectKind::Customer,
             pull: true,
+            arrives: false,
             push: "none".to_owned(),
             succeeded_at: Some(DateTime::UNIX_EPOCH),
             held: 10,
@@ -368,6 +388,16 @@ mod tests {
         assert_eq!(gone.freshness(after(1)), Freshness::Empty);
         assert_eq!(came_empty.freshness(after(1)), Freshness::Empty);
         assert_eq!(never_any.freshness(after(1)), Freshness::NoneYet);
+    }
+
+    #[test]
+    fn what_is_not_read_is_told_by_how_it_moves() {
+        let sent_to_us = ObjectLine { pull: false, arrives: true, ..line() };
+        let written = ObjectLine { pull: false, push: "feed".to_owned(), ..line() };
+        let off = ObjectLine { pull: false, ..line() };
+        assert_eq!(sent_to_us.freshness(after(1)), Freshness::Arrives);
+        assert_eq!(written.freshness(after(1)), Freshness::WriteOnly);
+        assert_eq!(off.freshness(after(1)), Freshness::Off);
     }
 
     #[test]

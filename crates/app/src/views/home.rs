@@ -160,7 +160,12 @@ pub fn judge(
                     freshness,
                 }),
                 Freshness::NoneYet => none_yet.push(format!("{} sent no {} so far", line.name, object.object.plural())),
-                Freshness::Fresh | Freshness::Running | Freshness::Never | Freshness::WriteOnly => {}
+                Freshness::Fresh
+                | Freshness::Running
+                | Freshness::Never
+                | Freshness::WriteOnly
+                | Freshness::Arrives
+                | Freshness::Off => {}
             }
         }
     }
@@ -219,6 +224,7 @@ mod tests {
             objects: vec![ObjectLine {
                 object: ObjectKind::Customer,
                 pull: true,
+                arrives: false,
                 push: "none".to_owned(),
                 succeeded_at: Some(DateTime::UNIX_EPOCH),
                 held,
