@@ -291,6 +291,12 @@ pub trait Push: Send + Sync {
     /// The fields that are written; a change of others causes no write.
     fn fields(&self, object: ObjectKind) -> &'static [Field];
 
+    /// The fields whose value the system gives to one record only. A record that wants a value which another has is
+    /// written without it, and written again when the other gives it up.
+    fn exclusive(&self, _object: ObjectKind) -> &'static [Field] {
+        &[]
+    }
+
     /// The `Ref` fields whose whole record is written inside this one's document (a lead carries its customer).
     fn carries(&self, _object: ObjectKind) -> &'static [Field] {
         &[]

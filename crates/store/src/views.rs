@@ -84,8 +84,9 @@ pub struct ObjectStory {
     pub drift: i64,
     /// Records held, counted up to `held_max`.
     pub held: i64,
-    /// Whether it ever sent any, even if they are all gone now.
-    pub had_any: bool,
+    /// When the first of its records was seen, read or written by us, even if all are gone now. Of many, some are
+    /// looked at.
+    pub first_seen_at: Option<DateTime<Utc>>,
     /// How often it is read; `None` where it has no schedule that is on.
     pub cadence: Option<Cadence>,
     /// When next.
@@ -101,8 +102,9 @@ pub async fn objects(tx: &TenantTx, held_max: i64) -> Result<Vec<ObjectStory>, S
         .rows(
             "SELECT o.connection_id, o.object, o.pull, o.push, o.succeeded_at, o.feed_published_at,
                     (SELECT count(*) FROM jsonb_object_keys(o.drift)) AS drift, h.held, s.cadence, s.next_at,
-                    EXISTS (SELECT FROM source_record r WHERE r.tenant_id = $1 AND r.connection_id = o.connection_id
-                            AND r.object = o.object) AS had_any
+                    (SELECT min(first_seen_at) FROM (
+                         SELECT r.first_seen_at FROM source_record r WHERE r.tenant_id = $1
+                         AND r.connection_id = o.connection_id AND r.object = o.object LIMIT $2) AS sampled) AS first_seen_at
              FROM object_sync o
              LEFT JOIN schedule s ON s.tenant_id = o.tenant_id AND s.connection_id = o.connection_id
                   AND s.object = o.object AND s.enabled
@@ -129,7 +131,7 @@ pub async fn objects(tx: &TenantTx, held_max: i64) -> Result<Vec<ObjectStory>, S
             published_at: get(row, "feed_published_at")?,
             drift: get(row, "drift")?,
             held: get(row, "held")?,
-            had_any: get(row, "had_any")?,
+            first_seen_at: get(row, "first_seen_at")?,
             cadence,
             next_at: get(row, "next_at")?,
         });

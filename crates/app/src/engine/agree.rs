@@ -1,6 +1,7 @@
 //! Steps 5 and 6 for entities that something happened to: every field is decided, and what each system should hold.
 
 use super::Engine;
+use super::freed::freed;
 use super::ingest::Origin;
 use super::plan::{Entity, Planned, by_entity, plan};
 use domain::survivorship::{Member, agree};
@@ -167,6 +168,14 @@ impl Engine {
             targets::unwant(tx, origin.connection.id, left).await?;
         }
         self.agree_and_plan(tx, origin, object, touched).await?;
+        let exclusive = self.exclusive(origin.connection, object);
+        if !exclusive.is_empty() {
+            let mut given_up = Vec::new();
+            for record in &living {
+                given_up.extend(freed(exclusive, record.doc(tx)?.as_ref().map(|doc| &doc.record), None));
+            }
+            self.offer(tx, origin, object, &given_up).await?;
+        }
         Ok(removed)
     }
 }

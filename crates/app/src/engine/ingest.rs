@@ -68,6 +68,9 @@ impl Engine {
         let touched = self.touched(tx, origin, &fresh, &assignments).await?;
         counts.planned += self.agree_and_plan(tx, origin, object, touched).await?;
         candidates::ask(tx, object, &questions, origin.now).await?;
+        let exclusive = self.exclusive(origin.connection, object);
+        let freed: Vec<_> = fresh.iter().filter_map(|record| record.freed(exclusive)).collect();
+        self.offer(tx, origin, object, &freed).await?;
         Ok(counts)
     }
 

@@ -1,5 +1,6 @@
 //! Steps 1 and 4 for one page: what is new is told from what is known, identified, and written down.
 
+use super::freed::freed;
 use super::ingest::Origin;
 use super::keep::Kept;
 use super::prepare::{Prepared, PreparedPage, is_our_fault};
@@ -32,6 +33,14 @@ pub(crate) struct Fresh {
     own: Option<Record>,
     /// Hash and whether it blocks.
     pub keys: Vec<(i64, bool)>,
+}
+
+impl Fresh {
+    /// What it held before of these fields and gave up.
+    pub(crate) fn freed(&self, exclusive: &[Field]) -> Option<Record> {
+        let before = self.before_doc.as_ref().map(|doc| &doc.record);
+        freed(exclusive, before, Some(&self.prepared.checked.record))
+    }
 }
 
 impl Fresh {

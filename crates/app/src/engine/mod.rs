@@ -19,6 +19,7 @@ mod delivery;
 mod error;
 mod existing;
 pub mod failures;
+mod freed;
 mod handler;
 mod inbox;
 mod ingest;

@@ -1,6 +1,7 @@
 //! Writing down how deliveries went: what a system answered, what it refused, what waits.
 
 use super::delivery::Delivery;
+use super::freed::freed;
 use super::keep::Kept;
 use super::land::MATCHER;
 use super::plan::agreement;
@@ -8,7 +9,7 @@ use super::prepare::{Prepared, Trouble, is_our_fault, prepare};
 use super::{Engine, EngineError};
 use chrono::{DateTime, TimeDelta, Utc};
 use connectors::{Access, ConnectorError, Outcome, Push as PushTo, Pushed, Retry};
-use domain::{Fault, GoldenId, NextStep, ObjectKind, Record, SourceRecordId};
+use domain::{Fault, GoldenId, Lane, NextStep, ObjectKind, Record, SourceRecordId};
 use matching::Matcher;
 use queue::JobOutcome;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -40,7 +41,8 @@ impl Engine {
         done: Vec<Pushed>,
     ) -> Result<Notes, EngineError> {
         let now = self.now();
-        let fields = push.fields(object);
+        let (fields, exclusive) = (push.fields(object), push.exclusive(object));
+        let mut given_up = Vec::new();
         let mut notes = Notes::default();
         let (mut delivered, mut reports, mut mended, mut echoes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for pushed in done {
@@ -67,6 +69,9 @@ impl Engine {
                 let mapping = self.mapping(plan, access, object)?;
                 prepare(&mapping, vec![payload]).records.pop()
             });
+            if let Some(echo) = &echo {
+                given_up.extend(freed(exclusive, delivery.held.as_ref(), Some(&echo.checked.record)));
+            }
             let held = echo.as_ref().map(|echo| echo.checked.record.only(fields)).or_else(|| delivery.held.clone());
             delivered.push(Delivered {
                 golden: pushed.golden,
@@ -82,6 +87,7 @@ impl Engine {
         notes.delivered = delivered.len();
         self.land_echoes(tx, landscape, plan, object, echoes).await?;
         targets::settle(tx, plan.id, &delivered, now).await?;
+        self.offer(tx, &self.on_its_own(landscape, plan, Lane::Routine), object, &given_up).await?;
         failures::resolve(tx, plan.id, mended, now).await?;
         failures::report(tx, plan.id, &reports, now).await?;
         if !delivered.is_empty() {

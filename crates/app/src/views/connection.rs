@@ -325,9 +325,12 @@ pub(super) async fn lines(
 }
 
 fn object_line(story: ObjectStory, newest: Option<RunRow>) -> ObjectLine {
-    let last_was_empty = newest.as_ref().is_some_and(|run| {
+    let brought_nothing = newest.as_ref().filter(|run| {
         run.finished_at.is_some() && run.mode == "full" && run.counts.received == 0 && run.counts.rejected == 0
     });
+    // What we wrote there since then could not come.
+    let was_empty_before = brought_nothing.is_some_and(|run| story.first_seen_at.is_none_or(|at| at >= run.queued_at));
+    let last_was_empty = brought_nothing.is_some() && !was_empty_before;
     let (last_state, last_message) = newest.map_or((None, String::new()), |run| (Some(run.state), run.message));
     ObjectLine {
         object: story.object,
@@ -336,7 +339,7 @@ fn object_line(story: ObjectStory, newest: Option<RunRow>) -> ObjectLine {
         push: story.push,
         succeeded_at: story.succeeded_at,
         held: count(story.held),
-        had_any: story.had_any,
+        had_any: story.first_seen_at.is_some() && !was_empty_before,
         last_was_empty,
         cadence: story.cadence,
         next_at: story.next_at,

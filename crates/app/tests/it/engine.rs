@@ -2,6 +2,7 @@
 
 use crate::fake::{CRM, DMS, Dealership};
 use app::engine::candidates::Verdict;
+use app::views::connection::Freshness;
 use domain::{Field, ObjectKind};
 use serde_json::{Value as Json, json};
 use std::sync::atomic::Ordering;
@@ -145,6 +146,67 @@ async fn what_only_the_crm_knows_stays_known_after_we_wrote_there() {
     let value = |field: Field| goldens[0].golden.fields.get(&field).map(|decided| decided.value.to_plain());
     assert_eq!(value(Field::PHONE_MOBILE).as_deref(), Some("+14155550111"), "the CRM told it, and nobody else");
     assert_eq!(value(Field::CONSENT_EMAIL).as_deref(), Some("opted_in"), "what we wrote is not the CRM's word");
+}
+
+#[tokio::test]
+async fn an_address_that_the_crm_gives_to_one_record_only_goes_to_the_next_when_it_is_free() {
+    let here = Dealership::open().await;
+    DMS.put(CUSTOMER, "1", customer("Ann", "Lee", "family@example.com"));
+    here.sync(here.dms, CUSTOMER).await;
+    DMS.put(CUSTOMER, "2", customer("Robert", "Stone", "family@example.com"));
+    here.sync(here.dms, CUSTOMER).await;
+    let addresses =
+        || CRM.all(CUSTOMER).iter().map(|c| (c["first_name"].clone(), c["email"].clone())).collect::<Vec<_>>();
+    assert_eq!(addresses(), [(json!("Ann"), json!("family@example.com")), (json!("Robert"), Json::Null)]);
+
+    DMS.put(CUSTOMER, "1", customer("Ann", "Lee", "ann@example.com"));
+    here.sync(here.dms, CUSTOMER).await;
+    assert_eq!(addresses(), [(json!("Ann"), json!("ann@example.com")), (json!("Robert"), json!("family@example.com"))]);
+}
+
+#[tokio::test]
+async fn an_address_that_the_crms_own_people_free_goes_to_who_wants_it() {
+    let here = Dealership::open().await;
+    for (key, first) in [("x1", "Zoe"), ("x2", "Yan")] {
+        let mut theirs = customer(first, "Quill", &format!("{first}@example.com").to_lowercase());
+        theirs["changed"] = json!("2026-10-01T00:00:00Z");
+        CRM.put(CUSTOMER, key, theirs);
+    }
+    here.sync(here.crm, CUSTOMER).await;
+    DMS.put(CUSTOMER, "1", customer("Ann", "Lee", "zoe@example.com"));
+    DMS.put(CUSTOMER, "2", customer("Ben", "Ost", "yan@example.com"));
+    here.sync(here.dms, CUSTOMER).await;
+    let address = |first: &str| {
+        let all = CRM.all(CUSTOMER);
+        all.iter().find(|c| c["first_name"] == *first).map(|c| c["email"].clone()).unwrap()
+    };
+    assert_eq!((address("Ann"), address("Ben")), (Json::Null, Json::Null));
+
+    let mut zoe = customer("Zoe", "Quill", "zoe.quill@example.com");
+    zoe["changed"] = json!("2026-11-05T00:00:00Z");
+    CRM.put(CUSTOMER, "x1", zoe);
+    here.sync(here.crm, CUSTOMER).await;
+    assert_eq!((address("Ann"), address("Ben")), (json!("zoe@example.com"), Json::Null));
+}
+
+#[tokio::test]
+async fn a_system_that_had_none_before_we_wrote_there_has_lost_nothing() {
+    let here = Dealership::open().await;
+    here.sync(here.crm, CUSTOMER).await;
+    DMS.put(CUSTOMER, "1", customer("Ann", "Lee", "a@example.com"));
+    here.sync(here.dms, CUSTOMER).await;
+    let freshness = async || {
+        let page = here.app.views().connection(&here.scope, here.crm).await.unwrap().unwrap();
+        page.line.objects.iter().find(|line| line.object == CUSTOMER).unwrap().freshness(chrono::Utc::now())
+    };
+    assert_eq!(freshness().await, Freshness::NoneYet);
+
+    here.sync(here.crm, CUSTOMER).await;
+    assert_eq!(freshness().await, Freshness::Fresh);
+
+    CRM.forget();
+    here.sync(here.crm, CUSTOMER).await;
+    assert_ne!(freshness().await, Freshness::NoneYet, "it had some");
 }
 
 #[tokio::test]

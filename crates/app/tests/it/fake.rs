@@ -216,6 +216,10 @@ impl Push for System {
         }
     }
 
+    fn exclusive(&self, object: ObjectKind) -> &'static [Field] {
+        if object == ObjectKind::Customer { &[Field::EMAIL] } else { &[] }
+    }
+
     fn carries(&self, object: ObjectKind) -> &'static [Field] {
         if object == ObjectKind::Lead { &[Field::LEAD_CUSTOMER] } else { &[] }
     }
@@ -259,6 +263,10 @@ impl Push for System {
                         .map(|(field, value)| (field.name().to_owned(), Value::to_json(value)))
                         .collect();
                     body.insert("driveline".into(), json!(out.golden));
+                    let has_it = |of: &Json| of["email"].is_string() && of["email"] == body["email"];
+                    if records.iter().any(|((o, other), of)| *o == object && *other != key && has_it(of)) {
+                        body.remove("email");
+                    }
                     for (field, to) in &out.refs {
                         body.insert(field.name().to_owned(), json!(to));
                     }

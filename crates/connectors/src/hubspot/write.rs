@@ -29,6 +29,14 @@ impl Push for HubSpot {
         Kind::of(object).map_or(&[], fields)
     }
 
+    /// An address belongs to one contact; a second one is refused with 409.
+    fn exclusive(&self, object: ObjectKind) -> &'static [Field] {
+        match Kind::of(object) {
+            Some(Kind::Contacts) => &[Field::EMAIL],
+            Some(Kind::Deals) | None => &[],
+        }
+    }
+
     async fn push(
         &self,
         access: &Access,
