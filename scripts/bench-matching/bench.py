@@ -1,4 +1,7 @@
-"""Runs the engines in turn on the sets, holds all against the truth with one evaluator, writes a table and a picture."""
+"""Runs the engines in turn on the sets, holds all against the truth with one evaluator, writes tables and a picture.
+
+What was measured before stays in the tables until its set is measured again.
+"""
 import argparse
 import json
 import os
@@ -17,7 +20,7 @@ PINNED = {
     "dedupe": ["dedupe==3.0.3", "BTrees==6.1"],
 }
 # An engine's own default cut: Splink names none, so its guide's 0.95 is taken.
-CUTS = {"driveline": 0.5, "splink4": 0.95, "splink5": 0.95, "goldenmatch": 0.5, "dedupe": 0.5}
+CUTS = {"driveline": 0.5, "splink4": 0.95, "splink4_same_pairs": 0.95, "splink5": 0.95, "goldenmatch": 0.5, "dedupe": 0.5}
 FEBRL = [
     "first=given_name",
     "last=surname",
@@ -32,11 +35,15 @@ DEALER = [
     "first=first",
     "middle=middle",
     "last=last",
+    "suffix=suffix",
     "email=email",
+    "email=email2",
     "phone=mobile",
     "phone=home",
+    "phone=work",
     "street=street",
     "city=city",
+    "state=state",
     "zip=zip",
     "birth=birth",
     "licence=licence",
@@ -58,6 +65,7 @@ TIMEOUT_S = 3600
 
 def python_of(data, engine):
     """An environment of the engine's own, made once."""
+    engine = engine.removesuffix("_same_pairs")
     folder = os.path.join(data, "venv", engine)
     python = os.path.join(folder, "bin", "python")
     if not os.path.exists(os.path.join(folder, "ready")):
@@ -92,10 +100,25 @@ def ours(options, name, task, out):
 
 
 def other(options, engine, name, out):
-    script = {"splink4": "splink_run.py", "splink5": "splink_run.py"}.get(engine, f"{engine}_run.py")
+    script = "splink_run.py" if engine.startswith("splink") else f"{engine}_run.py"
     task = os.path.join(options.data, f"{name}.task.json")
+    if engine.endswith("_same_pairs"):
+        task = same_pairs(options, name, task)
     command = [python_of(options.data, engine), os.path.join(HERE, script), task, str(options.threads)]
     return command + [f"{out}.pairs.csv", f"{out}.clusters.csv"]
+
+
+def same_pairs(options, name, task):
+    """The task with the blocks that our engine makes of the set."""
+    with open(task) as told:
+        about = json.load(told)
+    about["blocks"] = os.path.join(options.data, f"{name}.blocks.csv")
+    same = os.path.join(options.data, f"{name}.same_pairs.json")
+    command = [part for part in ours(options, name, about, os.path.join(options.data, f"{name}.same_pairs"))]
+    subprocess.run(command + ["--blocks", about["blocks"]], check=True, stdout=subprocess.DEVNULL)
+    with open(same, "w") as out:
+        json.dump(about, out)
+    return same
 
 
 def run_one(options, engine, name):
@@ -146,11 +169,25 @@ def quality(options, engine, name):
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
+def wanted(engine, name):
+    """dedupe holds all pairs in memory; the same pairs are compared where time is the question."""
+    if engine == "dedupe":
+        return name == "febrl3"
+    return not engine.endswith("_same_pairs") or name.startswith("dealer")
+
+
+def latency(options, name):
+    """One record at a time against an index of the others, in memory."""
+    columns = ",".join(SETS[name])
+    command = [os.path.join(options.bin, "driveline-match-latency"), os.path.join(options.data, f"{name}.csv"), columns]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
 def measure(options):
     results = {}
     for name in options.sets:
         prepare(options, name)
-        engines = [engine for engine in options.engines if engine != "dedupe" or name == "febrl3"]
+        engines = [engine for engine in options.engines if wanted(engine, name)]
         runs = {engine: [] for engine in engines}
         for _ in range(options.runs):
             for engine in engines:
@@ -158,6 +195,8 @@ def measure(options):
                     ran = run_one(options, engine, name)
                     runs[engine] = None if ran is None else runs[engine] + [ran]
         results[name] = {}
+        if "driveline" in engines and name.startswith("dealer"):
+            results[name]["one_record"] = latency(options, name)
         for engine in engines:
             if runs[engine] is None:
                 continue
@@ -178,23 +217,83 @@ def measure(options):
     return results
 
 
-def report(options, results):
-    rows = ["| set | engine | F1 at the default cut | best F1 | clusters F1 | B-cubed F1 | seconds | CPU s | peak MB | pairs |"]
-    rows.append("|---|---|---|---|---|---|---|---|---|---|")
+def section(path, text):
+    """Replaces what stands between the marks of a document."""
+    begin, end = "<!-- measured: begin -->", "<!-- measured: end -->"
+    with open(path) as lines:
+        document = lines.read()
+    before, rest = document.split(begin, 1)
+    with open(path, "w") as out:
+        out.write(before + begin + "\n\n" + text + "\n" + end + rest.split(end, 1)[1])
+
+
+def engines_of(results):
     for name, engines in results.items():
         for engine, of in engines.items():
-            quality_cells = " | ".join(f"{of[key]:.4f}" for key in ("f1_default", "f1_best", "clusters_f1", "b_cubed_f1"))
+            if engine != "one_record":
+                yield name, engine, of
+
+
+def long_table(results):
+    rows = ["| set | engine | F1 at the default cut | best F1 | clusters F1 | B-cubed F1 | seconds | CPU s | peak MB | pairs |"]
+    rows.append("|---|---|---|---|---|---|---|---|---|---|")
+    for name, engine, of in engines_of(results):
+        quality_cells = " | ".join(f"{of[key]:.4f}" for key in ("f1_default", "f1_best", "clusters_f1", "b_cubed_f1"))
+        rows.append(
+            f"| {name} | {engine} | {quality_cells} | {of['seconds']:.2f} | {of['cpu_seconds']:.2f} "
+            f"| {of['peak_mb']:.0f} | {of['pairs']} |"
+        )
+    rows += ["", "Bands of our engine, and its stages:", ""]
+    rows.append("| set | auto precision | auto + queue recall | queue, of 100 records | stages, seconds |")
+    rows.append("|---|---|---|---|---|")
+    for name, engine, of in engines_of(results):
+        if engine == "driveline":
+            stages = ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in of["stages"].items())
             rows.append(
-                f"| {name} | {engine} | {quality_cells} | {of['seconds']:.2f} | {of['cpu_seconds']:.2f} "
-                f"| {of['peak_mb']:.0f} | {of['pairs']} |"
+                f"| {name} | {of['auto']['precision']:.4f} | {of['auto_and_review_recall']:.4f} "
+                f"| {of['queue_percent']:.2f} | {stages} |"
             )
-    table = "\n".join(rows) + "\n"
-    os.makedirs(options.docs, exist_ok=True)
-    with open(os.path.join(options.docs, "matching-bench.md"), "w") as out:
-        out.write("# Matching, measured by `./dev bench matching`\n\n" + table)
+    for name, engines in results.items():
+        if "one_record" in engines:
+            of = engines["one_record"]
+            rows += ["", f"One record against {of['records']} of {name}, in memory: p50 {of['p50_us']:.0f} µs, p99 {of['p99_us']:.0f} µs."]
+    return "\n".join(rows) + "\n"
+
+
+def short_table(results):
+    shown = ("driveline", "splink4", "splink5", "goldenmatch", "dedupe")
+    rows = ["| F1 at the default cut (seconds) | " + " | ".join(shown) + " |", "|---|" + "---|" * len(shown)]
+    for name, engines in results.items():
+        cell = lambda of: f"{of['f1_default']:.4f} ({of['seconds']:.1f})" if of else "–"  # noqa: E731
+        rows.append(f"| {name} | " + " | ".join(cell(engines.get(engine)) for engine in shown) + " |")
+    return "\n".join(rows) + "\n"
+
+
+def report(options, measured):
+    kept = os.path.join(options.data, "results.json")
+    results = {}
+    if os.path.exists(kept):
+        with open(kept) as told:
+            results = json.load(told)
+    for name, engines in measured.items():
+        results.setdefault(name, {}).update(engines)
+    results = {name: results[name] for name in SETS if name in results}
+    with open(kept, "w") as out:
+        json.dump(results, out, indent=1)
+    section(os.path.join(options.docs, "benchmarks.md"), long_table(results))
+    section(os.path.join(options.docs, "..", "README.md"), short_table(results))
     with open(os.path.join(options.docs, "matching-bench.svg"), "w") as out:
-        out.write(picture.draw(results))
-    print(table)
+        out.write(picture.draw({name: {e: of for n, e, of in engines_of(results) if n == name} for name in results}))
+    print(long_table(measured))
+
+
+def held_equal(results):
+    """The speed of two engines is compared over the same pairs or not at all."""
+    for name, engines in results.items():
+        if "driveline" in engines and "splink4_same_pairs" in engines:
+            ours_, theirs = engines["driveline"]["pairs"], engines["splink4_same_pairs"]["pairs"]
+            if ours_ != theirs:
+                raise SystemExit(f"{name}: {ours_} pairs of ours and {theirs} of Splink's are not the same pairs")
 
 
 def main():
@@ -203,12 +302,13 @@ def main():
         parser.add_argument(flag, required=True)
     listed = lambda text: text.split(",")  # noqa: E731
     parser.add_argument("--sets", type=listed, default=[name for name in SETS if name != "dealer_5m"])
-    parser.add_argument("--engines", type=listed, default=["driveline", "splink4", "splink5", "goldenmatch", "dedupe"])
+    parser.add_argument("--engines", type=listed, default=["driveline", "splink4", "splink4_same_pairs", "splink5", "goldenmatch", "dedupe"])
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     results = measure(options)
+    held_equal(results)
     report(options, results)
     if options.json:
         big = results.get("dealer_1m", {})
@@ -216,8 +316,8 @@ def main():
         if "driveline" in big:
             stages = big["driveline"]["stages"]
             speed = big["driveline"]["pairs"] / sum(stages.get(key, 0.0) for key in ("blocking", "comparing", "scoring"))
-            if "splink4" in big:
-                ratio = big["splink4"]["seconds"] / big["driveline"]["seconds"]
+            if "splink4_same_pairs" in big:
+                ratio = big["splink4_same_pairs"]["seconds"] / big["driveline"]["seconds"]
         print(json.dumps({"sets": results, "ratio_1m": ratio, "pairs_per_s": speed}))
 
 

@@ -1,5 +1,5 @@
 """The picture: per set and engine, F1 at the default cut and seconds, as an SVG."""
-COLOURS = {"driveline": "#1f6feb", "splink4": "#f0883e", "splink5": "#db6d28", "goldenmatch": "#8b949e", "dedupe": "#6e7681"}
+COLOURS = {"driveline": "#1f6feb", "splink4": "#f0883e", "splink4_same_pairs": "#f2a66b", "splink5": "#db6d28", "goldenmatch": "#8b949e", "dedupe": "#6e7681"}
 ROW, LEFT, WIDTH, GAP = 16, 190, 300, 60
 
 

@@ -121,24 +121,30 @@ def rldata(wheel, folder):
     )
 
 
+SUFFIXES = ("jr", "sr", "ii", "iii", "iv")
+
+
 def dealer(source, name, folder):
     with open(os.path.join(source, "truth.csv")) as lines:
         truth = [[row[1], row[2]] for row in csv.reader(lines) if row[0] == "dms"]
     write(os.path.join(folder, f"{name}.truth.csv"), ["id", "entity"], truth)
-    header = ["unique_id", "first", "middle", "last", "email", "mobile", "home", "street", "city", "zip", "birth", "licence"]
+    names = ["first", "middle", "last", "suffix", "email", "email2", "mobile", "home", "work"]
+    header = ["unique_id"] + names + ["street", "city", "state", "zip", "birth", "licence"]
     with open(os.path.join(source, "customers.csv")) as lines, open(
         os.path.join(folder, f"{name}.csv"), "w", newline=""
     ) as out:
         writer = csv.writer(out)
         writer.writerow(header)
         for row in csv.DictReader(lines):
-            mobile, home, work = (phone(row[key]) for key in ("CellPhone", "HomePhone", "WorkPhone"))
+            last, _, suffix = text(row["LastName"]).rpartition(" ")
+            if suffix not in SUFFIXES or not last:
+                last, suffix = text(row["LastName"]), ""
             writer.writerow(
-                [row["CustomerNumber"]]
-                + [text(row[key]) for key in ("FirstName", "MiddleName", "LastName", "Email1")]
-                + [mobile or work, home]
-                + [text(row["Address1"]), text(row["City"]), text(row["ZipCode"])[:5]]
-                + [text(row["BirthDate"]), text(row["DriverLicense"])]
+                [row["CustomerNumber"], text(row["FirstName"]), text(row["MiddleName"]), last, suffix]
+                + [text(row[key]) for key in ("Email1", "Email2")]
+                + [phone(row[key]) for key in ("CellPhone", "HomePhone", "WorkPhone")]
+                + [text(row[key]) for key in ("Address1", "City", "State")]
+                + [text(row["ZipCode"])[:5], text(row["BirthDate"]), text(row["DriverLicense"])]
             )
     task(
         folder,
@@ -148,6 +154,7 @@ def dealer(source, name, folder):
             ("name", "first"),
             ("name", "last"),
             ("exact", "middle"),
+            ("exact", "suffix"),
             ("email", "email"),
             ("number", "mobile"),
             ("number", "home"),
@@ -158,7 +165,8 @@ def dealer(source, name, folder):
         ],
         [["email"], ["mobile"], ["home", "first"], ["licence"], ["last", "street"], ["first", "last", "zip"], ["first", "street"], ["last", "birth"]],
         [["email", "first"], ["licence"], ["first", "last", "mobile"], ["first", "last", "street"]],
-        [["email"], ["first", "last"], ["street"]],
+        # None of them by street or phone alone: households would teach it that first names differ.
+        [["first", "last"], ["first", "birth"], ["email", "first"]],
     )
 
 

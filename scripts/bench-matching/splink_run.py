@@ -37,13 +37,38 @@ def task_pairs(con, task):
     """How many pairs the rules bring together, counted apart from the run."""
     left, right = ("input_0", "input_0") if len(task["files"]) == 1 else ("input_0", "input_1")
     order = "l.unique_id < r.unique_id" if left == right else "true"
+
+    def side(table, rule):
+        several = [c for c in rule if c in task.get("several", [])]
+        columns = ["unique_id"] + [f"unnest({c}) AS {c}" if c in several else c for c in rule]
+        return f"(SELECT {', '.join(columns)} FROM {table})"
+
     parts = [
-        f"SELECT l.unique_id a, r.unique_id b FROM {left} l JOIN {right} r ON "
+        f"SELECT l.unique_id a, r.unique_id b FROM {side(left, rule)} l JOIN {side(right, rule)} r ON "
         + " AND ".join(f"l.{c} = r.{c}" for c in rule)
         + f" WHERE {order}"
         for rule in task["rules"]
     ]
     return con.execute(f"SELECT count(*) FROM ({' UNION '.join(parts)})").fetchone()[0]
+
+
+def by_our_blocks(con, task, tables):
+    """Joins on the blocks that our engine made, so that both compare the same pairs."""
+    con.execute(f"CREATE TABLE blocks AS SELECT * FROM read_csv('{task['blocks']}', all_varchar=true, header=true, nullstr='')")
+    rules = [about[0] for about in con.execute("DESCRIBE blocks").fetchall()][1:]
+    task["rules"] = [[f"block_{rule}"] for rule in rules]
+    task["several"] = [
+        f"block_{rule}" for rule in rules if con.execute(f"SELECT count(*) FROM blocks WHERE \"{rule}\" LIKE '%;%'").fetchone()[0]
+    ]
+    columns = [
+        f"string_split(\"{rule}\", ';') AS block_{rule}" if f"block_{rule}" in task["several"] else f'"{rule}" AS block_{rule}'
+        for rule in rules
+    ]
+    for table in tables:
+        con.execute(
+            f"CREATE OR REPLACE TABLE {table} AS SELECT i.*, {', '.join(columns)} FROM {table} i "
+            "LEFT JOIN blocks b ON b.id = i.unique_id"
+        )
 
 
 def main():
@@ -59,8 +84,15 @@ def main():
             f"CREATE TABLE {name} AS SELECT * FROM read_csv('{path}', all_varchar=true, header=true, nullstr='')"
         )
         tables.append(name)
+    if "blocks" in task:
+        by_our_blocks(con, task, tables)
     link = "dedupe_only" if len(tables) == 1 else "link_only"
-    rules = [block_on(*rule) for rule in task["rules"]]
+    several = task.get("several", [])
+    exploded = [[column for column in rule if column in several] for rule in task["rules"]]
+    rules = [
+        block_on(*rule, arrays_to_explode=arrays) if arrays else block_on(*rule)
+        for rule, arrays in zip(task["rules"], exploded)
+    ]
     settings = SettingsCreator(
         link_type=link,
         unique_id_column_name="unique_id",
