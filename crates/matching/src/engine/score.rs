@@ -163,8 +163,8 @@ impl<'a> Scorer<'a> {
             - (others / f64::from(self.table.present(family).max(2))).log2()
     }
 
-    /// The same for first and last name in each other's place: how often another would have just those two, or two
-    /// that near where one has a slip.
+    /// The same for first and last name in each other's place: how often a stranger would have the names of one of them,
+    /// or names that near where one has a slip.
     fn rarity_of_exchange(&self, a: RecordNo, b: RecordNo) -> f64 {
         let names = |record| (self.table.value(record, Slot::First), self.table.value(record, Slot::Last));
         let exact = names(a).0 == names(b).1 && names(a).1 == names(b).0;
@@ -175,7 +175,7 @@ impl<'a> Scorer<'a> {
         };
         let by_chance = |record| {
             let (first, last) = names(record);
-            share(Family::Last, first) * share(Family::First, last)
+            share(Family::First, first) * share(Family::Last, last)
         };
         let usual = self.weights.logs.strangers[Comparison::First as usize][name::EXCHANGED];
         usual - by_chance(a).max(by_chance(b)).log2()
