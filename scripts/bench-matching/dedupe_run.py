@@ -45,7 +45,7 @@ def main():
     seconds = {"read": time.perf_counter() - began}
     began = time.perf_counter()
     deduper = dedupe.Dedupe(fields, num_cores=threads)
-    deduper.prepare_training(data, sample_size=5000)
+    deduper.prepare_training(data)
     deduper.mark_pairs({"match": same, "distinct": other})
     deduper.train()
     seconds["train"] = time.perf_counter() - began

@@ -40,12 +40,12 @@ def task_pairs(con, task):
 
     def side(table, rule):
         several = [c for c in rule if c in task.get("several", [])]
-        columns = ["unique_id"] + [f"unnest({c}) AS {c}" if c in several else c for c in rule]
+        columns = ["unique_id"] + [f'unnest("{c}") AS "{c}"' if c in several else f'"{c}"' for c in rule]
         return f"(SELECT {', '.join(columns)} FROM {table})"
 
     parts = [
         f"SELECT l.unique_id a, r.unique_id b FROM {side(left, rule)} l JOIN {side(right, rule)} r ON "
-        + " AND ".join(f"l.{c} = r.{c}" for c in rule)
+        + " AND ".join(f'l."{c}" = r."{c}"' for c in rule)
         + f" WHERE {order}"
         for rule in task["rules"]
     ]
@@ -61,7 +61,9 @@ def by_our_blocks(con, task, tables):
         f"block_{rule}" for rule in rules if con.execute(f"SELECT count(*) FROM blocks WHERE \"{rule}\" LIKE '%;%'").fetchone()[0]
     ]
     columns = [
-        f"string_split(\"{rule}\", ';') AS block_{rule}" if f"block_{rule}" in task["several"] else f'"{rule}" AS block_{rule}'
+        f"string_split(b.\"{rule}\", ';') AS block_{rule}"
+        if f"block_{rule}" in task["several"]
+        else f'b."{rule}" AS block_{rule}'
         for rule in rules
     ]
     for table in tables:
