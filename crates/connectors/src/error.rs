@@ -240,8 +240,9 @@ impl ConnectorError {
     }
 }
 
-/// At most the first 500 characters, on one line.
+/// At most the first 500 characters, on one line, without e-mail addresses and phone numbers.
 #[must_use]
 pub fn short(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(SAID_CHARS_MAX).collect()
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    domain::redaction::hide_addresses(&line).chars().take(SAID_CHARS_MAX).collect()
 }

@@ -10,6 +10,7 @@ pub mod mapping;
 pub mod object;
 pub mod permission;
 pub mod record;
+pub mod redaction;
 pub mod schedule;
 pub mod schema;
 pub mod survivorship;

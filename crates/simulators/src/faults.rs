@@ -22,6 +22,8 @@ pub enum Fault {
     },
     /// Answers 500 without doing anything.
     Broken,
+    /// Answers 400 without doing anything, in words that repeat what was sent.
+    Repeats,
     /// Does what was asked, then cuts the connection before the answer is whole.
     Cut,
     /// Does what was asked and answers 200 with a body that is neither JSON nor XML.
@@ -121,6 +123,12 @@ pub async fn meet(
             Some(response) => answer(request, response),
             None => Ok(next.call(request).await?.map_into_boxed_body().map_into_right_body()),
         },
+        Some(Fault::Repeats) => {
+            let mut request = request;
+            let sent = request.extract::<web::Bytes>().await?;
+            let said = serde_json::json!({"status": "error", "message": String::from_utf8_lossy(&sent)});
+            answer(request, HttpResponse::BadRequest().json(said))
+        }
         Some(Fault::Slow { delay_ms }) => {
             tokio::time::sleep(Duration::from_millis(delay_ms)).await;
             Ok(next.call(request).await?.map_into_boxed_body().map_into_right_body())
@@ -153,7 +161,7 @@ impl Fault {
                 }
                 Some(response.finish())
             }
-            Self::Cut | Self::Unreadable | Self::Slow { .. } | Self::SamePage | Self::Drift => None,
+            Self::Repeats | Self::Cut | Self::Unreadable | Self::Slow { .. } | Self::SamePage | Self::Drift => None,
         }
     }
 }
@@ -163,7 +171,7 @@ pub(crate) async fn meet_operation<F>(faults: &Faults, vendor: &str, path: &str,
 where
     F: Future<Output = HttpResponse>,
 {
-    let fault = faults.take(vendor, path, |f| !matches!(f, Fault::SamePage | Fault::Drift));
+    let fault = faults.take(vendor, path, |f| !matches!(f, Fault::SamePage | Fault::Drift | Fault::Repeats));
     if let Some(response) = fault.as_ref().and_then(Fault::instead) {
         return response;
     }
@@ -180,7 +188,8 @@ where
             | Fault::TooMany { .. }
             | Fault::Slow { .. }
             | Fault::SamePage
-            | Fault::Drift,
+            | Fault::Drift
+            | Fault::Repeats,
         )
         | None => done,
     }

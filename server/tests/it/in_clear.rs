@@ -5,6 +5,7 @@
 use crate::canaries::{Logs, PATIENCE, customer, export, sized};
 use crate::rig::Rig;
 use serde_json::json;
+use simulators::faults::{Fault, Planned};
 use testkit::application::PASSWORD;
 use testkit::{TestRedis, TestVendors, TestWorker};
 
@@ -26,6 +27,15 @@ async fn no_secret_and_no_personal_value_lies_in_clear_in_the_database_redis_or_
     rig.test.test.until_count("SELECT count(*) FROM run WHERE finished_at IS NULL", 0, PATIENCE).await;
     let due = "SELECT count(*) FROM target WHERE state = 1";
     rig.test.test.until_count(due, 0, PATIENCE).await;
+    // It refuses whoever comes later, and repeats in its reasons what it was sent.
+    vendors.plan("hubspot", Planned { fault: Fault::Repeats, times: 10_000, path: "/batch/upsert".into(), every: 1 });
+    let later: String = (customers..customers + 3).map(|n| format!("{n},{}\n", customer(1, n).join(","))).collect();
+    let file = format!("CustNo,Email,Mobile Phone,First Name,Last Name,Address\n{later}");
+    ann.upload(&id, "customers_2.csv", file).await;
+    rig.test.test.until_count("SELECT count(*) FROM run WHERE finished_at IS NULL", 0, PATIENCE).await;
+    rig.test.test.until_count(due, 0, PATIENCE).await;
+    let repeated = rig.test.test.count("SELECT count(*) FROM failure WHERE position('[hidden]' IN said) > 0").await;
+    assert!(repeated > 0, "no failure tells what the CRM repeated");
     for n in 0..20 {
         let [email, phone, _, last, _] = customer(1, n);
         for asked in [email, phone, last] {
@@ -38,7 +48,7 @@ async fn no_secret_and_no_personal_value_lies_in_clear_in_the_database_redis_or_
         .await;
     worker.stop().await;
 
-    let mut known: Vec<String> = (0..customers).flat_map(|n| customer(1, n)).collect();
+    let mut known: Vec<String> = (0..customers + 3).flat_map(|n| customer(1, n)).collect();
     let hook = crm["ingress_url"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
     let key = ann.key().to_owned();
     let key_secret = key.rsplit('_').next().unwrap().to_owned();

@@ -9,6 +9,7 @@ use super::prepare::{Prepared, Trouble, is_our_fault, prepare};
 use super::{Engine, EngineError};
 use chrono::{DateTime, TimeDelta, Utc};
 use connectors::{Access, ConnectorError, Outcome, Push as PushTo, Pushed, Retry};
+use domain::redaction::hide_values;
 use domain::{Fault, GoldenId, Lane, NextStep, ObjectKind, Record, SourceRecordId};
 use matching::Matcher;
 use queue::JobOutcome;
@@ -198,7 +199,8 @@ impl Engine {
         if limited {
             return Ok(JobOutcome::Again { at });
         }
-        let failure = error.failure(&format!("Writing {} to {}", object.plural(), plan.name));
+        let mut failure = error.failure(&format!("Writing {} to {}", object.plural(), plan.name));
+        failure.said = hide_values(&failure.said, left.iter().flat_map(|delivery| sent(delivery)));
         let report = Report {
             object: Some(object),
             run: None,
@@ -227,6 +229,11 @@ pub(crate) struct Notes {
 /// Whether a system's key can be stored and found again; what answers with another one would hold up its whole batch.
 fn is_key(external_id: &str) -> bool {
     external_id.len() <= KEY_BYTES_MAX && !external_id.contains('\0')
+}
+
+/// What a system was sent, and may repeat in its words.
+fn sent(delivery: &Delivery) -> impl Iterator<Item = &Record> {
+    std::iter::once(&delivery.out.record).chain(delivery.out.related.iter().map(|(_, record)| record))
 }
 
 fn subject(object: ObjectKind) -> String {
@@ -260,6 +267,7 @@ fn report(
     next: &Missed,
 ) -> Report {
     let mut failure = error.failure(&format!("Writing {} to {}", object.plural(), plan.name));
+    failure.said = hide_values(&failure.said, sent(delivery));
     if next.state == TargetState::NeedsYou {
         failure.next = NextStep::NeedsYou;
     }
