@@ -1,8 +1,10 @@
 //! Starting syncs: of a connection, of one object, of one record; approving removals.
 
 use super::again::Tries;
+use super::agree::deliver_job;
 use super::pull::approved;
 use super::{Engine, EngineError, reach};
+use chrono::TimeDelta;
 use domain::permission::Permission;
 use domain::{ConnectionId, GoldenId, Lane, ObjectKind, RunId};
 use queue::{JobKind, NewJob, enqueue};
@@ -38,6 +40,9 @@ pub fn pull_job(connection: ConnectionId, object: ObjectKind, run: RunId, lane: 
         run_at: None,
     }
 }
+
+/// A record that is synced anew is read before it is written: what the systems say now may leave nothing to write.
+const READ_FIRST: TimeDelta = TimeDelta::seconds(1);
 
 impl Engine {
     /// Starts syncs of a connection: of all objects it reads, or of one. Joins those that are under way.
@@ -215,7 +220,8 @@ impl Engine {
         let ids: Vec<Uuid> = vec![row.id.0];
         for target in targets::of_goldens(&tx, ids.clone()).await? {
             targets::replay(&tx, target.connection, Some(ids.clone()), now).await?;
-            self.ask_to_deliver(&tx, target.connection, Lane::Lead).await?;
+            let job = NewJob { run_at: Some(now + READ_FIRST), ..deliver_job(target.connection, Lane::Lead) };
+            enqueue(&tx, &job).await?;
         }
         audit::append(&tx, "record.resynced", "golden", &row.id.to_string(), json!({}), now).await?;
         tx.commit().await?;
