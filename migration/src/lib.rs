@@ -14,6 +14,7 @@ mod m004_jobs;
 mod m005_mail;
 mod m006_plan_existing;
 mod m007_key_rotation;
+mod m008_refused_mail;
 pub mod tenant_table;
 
 /// All migrations in order.
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m005_mail::Migration),
             Box::new(m006_plan_existing::Migration),
             Box::new(m007_key_rotation::Migration),
+            Box::new(m008_refused_mail::Migration),
         ]
     }
 }

@@ -297,6 +297,12 @@ pub trait Push: Send + Sync {
         &[]
     }
 
+    /// Whether only what is new is written. A system that acts on each record it is sent (a lead is called back) must
+    /// not be sent the old ones when it is connected.
+    fn only_new(&self, _object: ObjectKind) -> bool {
+        false
+    }
+
     /// The `Ref` fields whose whole record is written inside this one's document (a lead carries its customer).
     fn carries(&self, _object: ObjectKind) -> &'static [Field] {
         &[]

@@ -20,6 +20,8 @@ pub struct Person {
     pub name: String,
     /// When they proved that the address is theirs.
     pub verified_at: Option<DateTime<Utc>>,
+    /// When a mail server refused this address, if no mail went through since.
+    pub mail_refused_at: Option<DateTime<Utc>>,
     /// Whether they are Driveline's own support staff.
     pub is_platform_support: bool,
     /// Since when they are known.
@@ -128,6 +130,19 @@ pub async fn set_verified(tx: &PlatformTx, person: UserId, now: DateTime<Utc>) -
     Ok(())
 }
 
+/// Notes that a mail server refused an address (`Some`), or that a mail to it went through.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn set_mail_refused(tx: &PlatformTx, email: &str, at: Option<DateTime<Utc>>) -> Result<(), StoreError> {
+    tx.run(
+        "UPDATE person SET mail_refused_at = $2 WHERE email_index = $1 AND mail_refused_at IS DISTINCT FROM $2",
+        [index(tx, email).into(), at.into()],
+    )
+    .await?;
+    Ok(())
+}
+
 fn index(tx: &PlatformTx, email: &str) -> Vec<u8> {
     tx.keys().index("email", email).to_vec()
 }
@@ -144,6 +159,7 @@ fn read(tx: &PlatformTx, row: &QueryResult) -> Result<Person, StoreError> {
         email: sealed.email,
         name: sealed.name,
         verified_at: get(row, "verified_at")?,
+        mail_refused_at: get(row, "mail_refused_at")?,
         is_platform_support: get(row, "is_platform_support")?,
         created_at: get(row, "created_at")?,
     })

@@ -37,6 +37,8 @@ pub struct MemberBody {
     role: Role,
     /// Whether they have not yet opened the invitation.
     is_invited: bool,
+    /// When a mail server refused the address; remove the role and invite the right one.
+    mail_refused_at: Option<DateTime<Utc>>,
     /// Since when.
     created_at: DateTime<Utc>,
 }
@@ -51,6 +53,7 @@ impl From<MemberShown> for MemberBody {
             rooftop: member.rooftop.map(|id| id.0),
             role: member.role,
             is_invited: member.is_invited,
+            mail_refused_at: member.mail_refused_at,
             created_at: member.created_at,
         }
     }

@@ -4,7 +4,7 @@ use crate::caller::Caller;
 use crate::problem::{ApiError, Problem};
 use actix_web::{HttpResponse, get, post, put, web};
 use app::App;
-use app::rooftops::{RooftopForm, RooftopShown};
+use app::rooftops::{Rooftop, RooftopForm};
 use chrono::{DateTime, Utc};
 use domain::RooftopId;
 use serde::{Deserialize, Serialize};
@@ -86,8 +86,8 @@ pub struct RooftopBody {
     created_at: DateTime<Utc>,
 }
 
-impl From<RooftopShown> for RooftopBody {
-    fn from(rooftop: RooftopShown) -> Self {
+impl From<Rooftop> for RooftopBody {
+    fn from(rooftop: Rooftop) -> Self {
         Self {
             id: rooftop.id.0,
             name: rooftop.name,

@@ -384,7 +384,13 @@ fn member_row(member: &MemberShown, place: &str, roles: &[(String, String)]) -> 
     view! {
         <tr class=ROW>
             <td class=TD><span class="font-medium">{name.clone()}</span></td>
-            <td class=TD>{member.email.clone()}</td>
+            <td class=TD>
+                {member.email.clone()}
+                {member.mail_refused_at.map(|_| view! {
+                    <div class="mt-1"><Status tone=Tone::Bad word="Mail is refused"/></div>
+                    <p class="text-small text-muted">"Nobody gets mail at this address. Remove it and add the right one."</p>
+                })}
+            </td>
             <td class=TD>
                 {if member.is_invited { view! { <Status tone=Tone::Quiet word="Invited"/> " " }.into_any() } else { ().into_any() }}
                 {role_words(member.role)}

@@ -70,7 +70,16 @@ impl Engine {
                 entity.before.as_ref().is_none_or(|before| before.content_hash != hash || before.state != state);
             let version = entity.before.as_ref().map_or(1, |before| before.version + i64::from(changed));
             plan(
-                &Entity { id, object, version, record: &record, members: &entity.members, changed, live },
+                &Entity {
+                    id,
+                    object,
+                    version,
+                    record: &record,
+                    members: &entity.members,
+                    changed,
+                    live,
+                    is_new: entity.before.is_none(),
+                },
                 origin.landscape,
                 self.connector,
                 known.get(&id).unwrap_or(&none),

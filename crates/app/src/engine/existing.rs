@@ -124,6 +124,7 @@ impl Engine {
                 members: &entity.members,
                 changed: false,
                 live: true,
+                is_new: false,
             };
             let before = known.get(&id).and_then(|targets| targets.get(&plan.id));
             plan_for(&entity, plan, landscape, self.connector, before, now, &mut planned);

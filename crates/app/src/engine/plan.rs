@@ -19,6 +19,8 @@ pub(crate) struct Entity<'a> {
     pub changed: bool,
     /// Whether any system still tells of it.
     pub live: bool,
+    /// Whether it is first known with this change.
+    pub is_new: bool,
 }
 
 /// What is to be written and done.
@@ -68,6 +70,10 @@ pub(crate) fn plan_for(
         }
         Push::UpdateOnly | Push::CreateAndUpdate => {
             let Some(push) = connector(&connection.connector).and_then(|c| c.push(entity.object)) else { return };
+            // What came before this system was connected is not news to it, and would be acted on once more.
+            if push.only_new(entity.object) && !entity.is_new && before.is_none() {
+                return;
+            }
             if let Some(target) = one(entity, connection, sync.push, push.fields(entity.object), before, now) {
                 if target.state == TargetState::Due {
                     planned.deliver.insert(connection.id);

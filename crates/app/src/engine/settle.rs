@@ -79,6 +79,7 @@ impl Engine {
                 version: delivery.version,
                 hash: agreement(&delivery.out.record, held.as_ref(), delivery.out.withdraw),
                 external_id: key,
+                due_at: delivery.target.due_at,
             });
             mended.push(format!("golden:{}", pushed.golden));
             if let Some(echo) = echo {

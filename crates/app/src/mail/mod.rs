@@ -1,4 +1,5 @@
-//! Mail: written with the change that causes it, sent afterwards, again and again until it is gone or five days are over.
+//! Mail: written with the change that causes it, sent afterwards, again and again until it is gone, the address is
+//! refused or five days are over.
 
 mod letter;
 mod send;

@@ -5,10 +5,12 @@ use crate::error::AppError;
 use crate::mail::Mails;
 use chrono::{DateTime, TimeDelta, Utc};
 use lettre::message::{Mailbox, MultiPart};
+use lettre::transport::smtp::response::Code;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use secrecy::ExposeSecret;
 use std::time::Duration;
 use store::mails::{self, StoredMail};
+use store::people;
 
 /// Taken at once.
 const BATCH_MAX: u32 = 20;
@@ -88,10 +90,16 @@ impl Mails<'_> {
             let sent = send(transport, from, &stored).await;
             let tx = self.0.db().platform().await?;
             match sent {
-                Ok(()) => mails::set_sent(&tx, stored.id, self.0.now()).await?,
-                Err(said) => {
-                    let again_at = again_at(&stored, now);
+                Ok(()) => {
+                    mails::set_sent(&tx, stored.id, self.0.now()).await?;
+                    people::set_mail_refused(&tx, &stored.mail.to, None).await?;
+                }
+                Err(Unsent { said, address_refused }) => {
+                    let again_at = if address_refused { None } else { again_at(&stored, now) };
                     tracing::warn!(mail = %stored.id, attempts = stored.attempts, gives_up = again_at.is_none(), said, "a mail was not sent");
+                    if address_refused {
+                        people::set_mail_refused(&tx, &stored.mail.to, Some(now)).await?;
+                    }
                     mails::set_failed(&tx, stored.id, &said, again_at).await?;
                 }
             }
@@ -110,13 +118,36 @@ fn again_at(stored: &StoredMail, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     Some(now + TimeDelta::seconds((30 * 2_i64.pow(doublings)).min(3600)))
 }
 
+/// Why a mail did not leave.
+struct Unsent {
+    /// In our words: the server's may repeat the address.
+    said: String,
+    /// Whether nobody gets mail there, so that trying again is no use.
+    address_refused: bool,
+}
+
+impl Unsent {
+    const fn later(said: String) -> Self {
+        Self { said, address_refused: false }
+    }
+}
+
+/// Whether an answer says that the mailbox does not exist or takes nothing (RFC 5321, 4.2.2: 550, 551, 553). Others of
+/// 5xx are about our account, the size or a policy, which the dealer cannot mend by correcting the address.
+fn refuses_address(code: Code) -> bool {
+    matches!(u16::from(code), 550 | 551 | 553)
+}
+
 async fn send(
     transport: &AsyncSmtpTransport<Tokio1Executor>,
     from: &Mailbox,
     stored: &StoredMail,
-) -> Result<(), String> {
+) -> Result<(), Unsent> {
     let mail = &stored.mail;
-    let to: Mailbox = mail.to.parse().map_err(|_| "the address cannot be written to".to_owned())?;
+    let to: Mailbox = mail
+        .to
+        .parse()
+        .map_err(|_| Unsent { said: "the address cannot be written to".to_owned(), address_refused: true })?;
     let domain = from.email.domain();
     let message = Message::builder()
         .from(from.clone())
@@ -125,11 +156,12 @@ async fn send(
         .message_id(Some(format!("<{}@{domain}>", stored.id)))
         .subject(&mail.subject)
         .multipart(MultiPart::alternative_plain_html(mail.text.clone(), mail.html.clone()))
-        .map_err(|error| error.to_string())?;
-    // The server's words may repeat the address, so only its code is kept.
+        .map_err(|error| Unsent::later(error.to_string()))?;
     transport.send(message).await.map(|_| ()).map_err(|error| match error.status() {
-        Some(code) => format!("the mail server answered {code}"),
-        None if error.is_timeout() => "the mail server did not answer in time".to_owned(),
-        None => "the mail server cannot be reached".to_owned(),
+        Some(code) => {
+            Unsent { said: format!("the mail server answered {code}"), address_refused: refuses_address(code) }
+        }
+        None if error.is_timeout() => Unsent::later("the mail server did not answer in time".to_owned()),
+        None => Unsent::later("the mail server cannot be reached".to_owned()),
     })
 }

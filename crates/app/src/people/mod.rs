@@ -44,6 +44,8 @@ pub struct MemberShown {
     pub role: Role,
     /// Whether they have not yet opened the invitation.
     pub is_invited: bool,
+    /// When a mail server refused their address: they never heard of the invitation.
+    pub mail_refused_at: Option<DateTime<Utc>>,
     /// Since when.
     pub created_at: DateTime<Utc>,
 }
@@ -76,6 +78,7 @@ impl People<'_> {
                     rooftop: role.rooftop,
                     role: role.role,
                     is_invited: person.verified_at.is_none(),
+                    mail_refused_at: person.mail_refused_at,
                     created_at: role.created_at,
                 })
             })

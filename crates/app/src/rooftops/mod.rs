@@ -1,15 +1,15 @@
 //! Rooftops: created, changed, listed.
 
+pub use store::rooftops::Rooftop;
+
 use crate::error::AppError;
 use crate::fields::{Fields, invalid};
 use crate::start::App;
 use chrono::{DateTime, Utc};
 use domain::RooftopId;
 use domain::permission::Permission;
-use serde::Serialize;
 use serde_json::json;
-use store::rooftops::{self, Rooftop};
-use store::{TenantScope, audit};
+use store::{TenantScope, audit, rooftops};
 
 /// What can be done about rooftops.
 #[derive(Clone, Copy)]
@@ -42,38 +42,6 @@ pub struct RooftopForm {
     pub zip: String,
     /// Phone.
     pub phone: String,
-}
-
-/// A rooftop as it is shown.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct RooftopShown {
-    /// Id.
-    pub id: RooftopId,
-    /// What people call it.
-    pub name: String,
-    /// Short code, unique in the group.
-    pub code: String,
-    /// IANA name of its time zone.
-    pub time_zone: String,
-    /// Street and number.
-    pub street: String,
-    /// City.
-    pub city: String,
-    /// State.
-    pub state: String,
-    /// ZIP.
-    pub zip: String,
-    /// Phone in E.164, or empty.
-    pub phone: String,
-    /// Since when.
-    pub created_at: DateTime<Utc>,
-}
-
-impl From<Rooftop> for RooftopShown {
-    fn from(rooftop: Rooftop) -> Self {
-        let Rooftop { id, name, code, time_zone, street, city, state, zip, phone, created_at } = rooftop;
-        Self { id, name, code, time_zone, street, city, state, zip, phone, created_at }
-    }
 }
 
 fn code_of(name: &str) -> String {
@@ -127,7 +95,7 @@ impl Rooftops<'_> {
     ///
     /// # Errors
     /// [`AppError::NotPermitted`], [`AppError::Invalid`].
-    pub async fn create(self, scope: &TenantScope, form: &RooftopForm) -> Result<RooftopShown, AppError> {
+    pub async fn create(self, scope: &TenantScope, form: &RooftopForm) -> Result<Rooftop, AppError> {
         scope.require_at(None, Permission::ManageRooftops)?;
         let now = self.0.now();
         let rooftop = form.read(RooftopId::new(), now)?;
@@ -138,19 +106,14 @@ impl Rooftops<'_> {
         let detail = json!({ "code": rooftop.code, "time_zone": rooftop.time_zone });
         audit::append(&tx, "rooftop.created", "rooftop", &rooftop.id.to_string(), detail, now).await?;
         tx.commit().await?;
-        Ok(rooftop.into())
+        Ok(rooftop)
     }
 
     /// Changes a rooftop.
     ///
     /// # Errors
     /// [`AppError::NotPermitted`], [`AppError::NotFound`], [`AppError::Invalid`].
-    pub async fn update(
-        self,
-        scope: &TenantScope,
-        id: RooftopId,
-        form: &RooftopForm,
-    ) -> Result<RooftopShown, AppError> {
+    pub async fn update(self, scope: &TenantScope, id: RooftopId, form: &RooftopForm) -> Result<Rooftop, AppError> {
         scope.require_at(None, Permission::ManageRooftops)?;
         let now = self.0.now();
         let tx = self.0.db().tenant(scope).await?;
@@ -162,27 +125,27 @@ impl Rooftops<'_> {
         let detail = json!({ "code": rooftop.code, "time_zone": rooftop.time_zone });
         audit::append(&tx, "rooftop.changed", "rooftop", &id.to_string(), detail, now).await?;
         tx.commit().await?;
-        Ok(rooftop.into())
+        Ok(rooftop)
     }
 
     /// The rooftops that the caller may see, by name.
     ///
     /// # Errors
     /// [`AppError::NotPermitted`], [`AppError::Store`].
-    pub async fn list(self, scope: &TenantScope) -> Result<Vec<RooftopShown>, AppError> {
+    pub async fn list(self, scope: &TenantScope) -> Result<Vec<Rooftop>, AppError> {
         scope.require(Permission::ReadOperations)?;
         let tx = self.0.db().tenant(scope).await?;
         let mut found = rooftops::list(&tx).await?;
         tx.commit().await?;
         found.retain(|rooftop| scope.grants().permits(Some(rooftop.id), Permission::ReadOperations));
-        Ok(found.into_iter().map(RooftopShown::from).collect())
+        Ok(found)
     }
 
     /// One rooftop.
     ///
     /// # Errors
     /// [`AppError::NotFound`], [`AppError::Store`].
-    pub async fn get(self, scope: &TenantScope, id: RooftopId) -> Result<RooftopShown, AppError> {
+    pub async fn get(self, scope: &TenantScope, id: RooftopId) -> Result<Rooftop, AppError> {
         self.list(scope).await?.into_iter().find(|rooftop| rooftop.id == id).ok_or(AppError::NotFound("rooftop"))
     }
 }

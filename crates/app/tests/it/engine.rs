@@ -6,7 +6,8 @@ use app::views::connection::Freshness;
 use domain::{Field, ObjectKind};
 use serde_json::{Value as Json, json};
 use std::sync::atomic::Ordering;
-use store::engine::{candidates, failures, landed, runs};
+use store::engine::targets::{Delivered, TargetRow, TargetState};
+use store::engine::{candidates, failures, landed, runs, targets};
 
 const CUSTOMER: ObjectKind = ObjectKind::Customer;
 
@@ -187,6 +188,34 @@ async fn an_address_that_the_crms_own_people_free_goes_to_who_wants_it() {
     CRM.put(CUSTOMER, "x1", zoe);
     here.sync(here.crm, CUSTOMER).await;
     assert_eq!((address("Ann"), address("Ben")), (json!("zoe@example.com"), Json::Null));
+}
+
+#[tokio::test]
+async fn what_is_asked_anew_while_it_is_on_its_way_goes_once_more() {
+    let here = Dealership::open().await;
+    DMS.put(CUSTOMER, "1", customer("Ann", "Lee", "ann@example.com"));
+    here.sync(here.dms, CUSTOMER).await;
+    let golden = here.goldens(CUSTOMER).await.remove(0);
+    let tx = here.test.db.tenant(&here.scope).await.unwrap();
+    let ask = async || {
+        targets::replay(&tx, here.crm, Some(vec![golden.id.0]), chrono::Utc::now()).await.unwrap();
+        targets::of_goldens(&tx, vec![golden.id.0]).await.unwrap().remove(0)
+    };
+    let settle = async |read: &TargetRow| {
+        let delivered = Delivered {
+            golden: golden.id,
+            version: golden.version,
+            hash: vec![7; 16],
+            external_id: read.external_id.clone(),
+            due_at: read.due_at,
+        };
+        targets::settle(&tx, here.crm, &[delivered], chrono::Utc::now()).await.unwrap();
+        targets::of_goldens(&tx, vec![golden.id.0]).await.unwrap().remove(0).state
+    };
+    let on_its_way = ask().await;
+    let asked_meanwhile = ask().await;
+    assert_eq!(settle(&on_its_way).await, TargetState::Due);
+    assert_eq!(settle(&asked_meanwhile).await, TargetState::Settled);
 }
 
 #[tokio::test]

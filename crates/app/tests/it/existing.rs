@@ -164,6 +164,29 @@ async fn the_first_good_test_and_a_wider_direction_ask_for_what_exists() {
     assert_eq!(wanted(&test, &scope, made.id).await, 2);
 }
 
+#[tokio::test]
+async fn a_system_that_acts_on_each_lead_is_sent_the_new_ones_alone() {
+    const LEAD: ObjectKind = ObjectKind::Lead;
+    let lead = |status: &str| json!({"lead_id": "L1", "status": status});
+    let here = Dealership::open().await;
+    here.set_push(here.crm, LEAD, "none").await;
+    DMS.put(LEAD, "old", lead("new"));
+    here.sync(here.dms, LEAD).await;
+
+    here.set_push(here.crm, LEAD, "create_and_update").await;
+    here.work().await;
+    DMS.put(LEAD, "old", lead("lost"));
+    here.sync(here.dms, LEAD).await;
+    assert!(CRM.all(LEAD).is_empty(), "an old lead is sent neither when the system comes nor when it changes");
+
+    DMS.put(LEAD, "new", json!({"lead_id": "L2", "status": "new"}));
+    here.sync(here.dms, LEAD).await;
+    DMS.put(LEAD, "new", json!({"lead_id": "L2", "status": "sold"}));
+    here.sync(here.dms, LEAD).await;
+    let sent = CRM.all(LEAD);
+    assert_eq!((sent.len(), &sent[0]["lead_id"], &sent[0]["status"]), (1, &json!("L2"), &json!("sold")));
+}
+
 /// How often planning was asked for.
 async fn wanted(test: &TestApp, scope: &TenantScope, connection: ConnectionId) -> i64 {
     let tx = test.app.db().tenant(scope).await.unwrap();

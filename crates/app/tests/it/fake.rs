@@ -220,6 +220,10 @@ impl Push for System {
         if object == ObjectKind::Customer { &[Field::EMAIL] } else { &[] }
     }
 
+    fn only_new(&self, object: ObjectKind) -> bool {
+        object == ObjectKind::Lead
+    }
+
     fn carries(&self, object: ObjectKind) -> &'static [Field] {
         if object == ObjectKind::Lead { &[Field::LEAD_CUSTOMER] } else { &[] }
     }

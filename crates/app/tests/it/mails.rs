@@ -1,7 +1,10 @@
 //! Mail: sent to a real SMTP server, once; tried again where the server is away.
 
+use app::TenantScope;
 use app::identity::SignUp;
+use app::people::Invite;
 use chrono::TimeDelta;
+use domain::permission::Role;
 use std::sync::{Arc, Mutex};
 use testkit::TestApp;
 use testkit::application::PASSWORD;
@@ -11,14 +14,24 @@ use tokio::net::{TcpListener, TcpStream};
 /// What a mail server was sent.
 type Received = Arc<Mutex<Vec<String>>>;
 
-/// A mail server; `refuse` answers every mail with a passing failure.
-async fn serve(listener: TcpListener, received: Received, refuse: Arc<Mutex<bool>>) {
+/// How a mail server answers `MAIL` and `RCPT`, unless it takes them.
+#[derive(Clone, Copy)]
+enum Answer {
+    Takes,
+    /// A passing failure.
+    Later,
+    /// There is no such mailbox.
+    NoSuchMailbox,
+}
+
+/// A mail server; each talk is answered as `answer` says when it begins.
+async fn serve(listener: TcpListener, received: Received, answer: Arc<Mutex<Answer>>) {
     while let Ok((stream, _)) = listener.accept().await {
-        tokio::spawn(talk(stream, Arc::clone(&received), *refuse.lock().unwrap()));
+        tokio::spawn(talk(stream, Arc::clone(&received), *answer.lock().unwrap()));
     }
 }
 
-async fn talk(stream: TcpStream, received: Received, refuse: bool) -> std::io::Result<()> {
+async fn talk(stream: TcpStream, received: Received, how: Answer) -> std::io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut lines = BufReader::new(read).lines();
     write.write_all(b"220 test\r\n").await?;
@@ -35,7 +48,8 @@ async fn talk(stream: TcpStream, received: Received, refuse: bool) -> std::io::R
             continue;
         }
         let answer: &[u8] = match line.split([' ', ':']).next().unwrap_or_default() {
-            "MAIL" if refuse => b"451 later\r\n",
+            "MAIL" if matches!(how, Answer::Later) => b"451 later\r\n",
+            "RCPT" if matches!(how, Answer::NoSuchMailbox) => b"550 no such mailbox\r\n",
             "DATA" => {
                 mail = Some(String::new());
                 b"354 go on\r\n"
@@ -48,14 +62,20 @@ async fn talk(stream: TcpStream, received: Received, refuse: bool) -> std::io::R
     Ok(())
 }
 
-#[tokio::test]
-async fn a_mail_is_sent_once_and_again_only_where_the_server_refused_it() {
+/// An application whose mails go to a server that answers as told.
+async fn with_server(answer: Answer) -> (TestApp, Received, Arc<Mutex<Answer>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("smtp://127.0.0.1:{}", listener.local_addr().unwrap().port());
-    let (received, refuse) = (Received::default(), Arc::new(Mutex::new(true)));
-    tokio::spawn(serve(listener, Arc::clone(&received), Arc::clone(&refuse)));
+    let (received, answer) = (Received::default(), Arc::new(Mutex::new(answer)));
+    tokio::spawn(serve(listener, Arc::clone(&received), Arc::clone(&answer)));
     let test =
         TestApp::with(&[("DRIVELINE_MAIL", &url), ("DRIVELINE_MAIL_FROM", "Driveline <no-reply@example.com>")]).await;
+    (test, received, answer)
+}
+
+#[tokio::test]
+async fn a_mail_is_sent_once_and_again_only_where_the_server_refused_it() {
+    let (test, received, answer) = with_server(Answer::Later).await;
     let ask = SignUp {
         email: "ann@example.com".to_owned(),
         password: PASSWORD.into(),
@@ -67,7 +87,7 @@ async fn a_mail_is_sent_once_and_again_only_where_the_server_refused_it() {
     assert_eq!(test.app.mails().send_due().await.unwrap(), 1);
     assert_eq!(test.app.mails().send_due().await.unwrap(), 0, "it waits before it is tried again");
     assert!(received.lock().unwrap().is_empty());
-    *refuse.lock().unwrap() = false;
+    *answer.lock().unwrap() = Answer::Takes;
     test.pass(TimeDelta::minutes(1));
     assert_eq!(test.app.mails().send_due().await.unwrap(), 1);
     test.pass(TimeDelta::hours(1));
@@ -77,4 +97,33 @@ async fn a_mail_is_sent_once_and_again_only_where_the_server_refused_it() {
     assert_eq!(sent.len(), 1);
     assert!(sent[0].contains("To: ann@example.com") && sent[0].contains("/verify?token="), "{}", sent[0]);
     assert!(test.app.mails().mailbox().await.unwrap().is_none(), "really sent mail is not shown");
+}
+
+#[tokio::test]
+async fn a_refused_address_is_given_up_at_once_and_shown_until_mail_gets_through() {
+    let (test, received, answer) = with_server(Answer::Takes).await;
+    let scope = test.owner("ann@example.com").await.scope.unwrap();
+    test.app.mails().send_all_due().await.unwrap();
+    *answer.lock().unwrap() = Answer::NoSuchMailbox;
+    let invite = || Invite { email: "bbo@example.com".to_owned(), role: Role::Reviewer, rooftop: None };
+    let first = test.app.people().invite(&scope, invite()).await.unwrap();
+
+    assert_eq!(test.app.mails().send_due().await.unwrap(), 1);
+    test.pass(TimeDelta::hours(2));
+    assert_eq!(test.app.mails().send_due().await.unwrap(), 0, "nobody is there: it is not tried again");
+    assert_eq!(refused(&test, &scope).await, ["bbo@example.com"]);
+
+    // The mailbox was made meanwhile.
+    *answer.lock().unwrap() = Answer::Takes;
+    test.app.people().remove(&scope, first).await.unwrap();
+    test.app.people().invite(&scope, invite()).await.unwrap();
+    test.app.mails().send_all_due().await.unwrap();
+    assert!(received.lock().unwrap().last().unwrap().contains("To: bbo@example.com"));
+    assert!(refused(&test, &scope).await.is_empty());
+}
+
+/// The addresses of the team that refused mail.
+async fn refused(test: &TestApp, scope: &TenantScope) -> Vec<String> {
+    let team = test.app.people().list(scope).await.unwrap();
+    team.into_iter().filter(|member| member.mail_refused_at.is_some()).map(|member| member.email).collect()
 }

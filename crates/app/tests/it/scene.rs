@@ -2,7 +2,7 @@
 
 use app::TenantScope;
 use app::connections::{Connect, ConnectionShown};
-use app::rooftops::{RooftopForm, RooftopShown};
+use app::rooftops::{Rooftop, RooftopForm};
 use simulators::faults::Faults;
 use std::collections::BTreeMap;
 use std::net::TcpListener;
@@ -54,7 +54,7 @@ impl Crm {
     }
 }
 
-pub async fn rooftop(test: &TestApp, scope: &TenantScope, name: &str) -> RooftopShown {
+pub async fn rooftop(test: &TestApp, scope: &TenantScope, name: &str) -> Rooftop {
     let form =
         RooftopForm { name: name.to_owned(), time_zone: "America/New_York".to_owned(), ..RooftopForm::default() };
     test.app.rooftops().create(scope, &form).await.unwrap()

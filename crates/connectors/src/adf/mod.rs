@@ -15,7 +15,7 @@ mod writing;
 #[cfg(test)]
 mod tests_reading;
 
-use crate::about::About;
+use crate::about::{About, PushMode};
 use crate::access::Access;
 use crate::connector::{Connector, Intake, Outcome, Outgoing, Push, Pushed, Received, Step, StepOutcome, Verified};
 use crate::error::{ConnectorError, short};
@@ -23,6 +23,7 @@ use crate::vendor_http::{Effect, check_url};
 use async_trait::async_trait;
 use domain::mapping::Mapping;
 use domain::{Field, ObjectKind};
+use std::collections::BTreeMap;
 use writing::{Parties, SOURCE, document};
 
 /// The largest document: a thousand leads.
@@ -58,9 +59,9 @@ struct Ways {
     email: bool,
 }
 
-fn ways(access: &Access) -> Result<Ways, ConnectorError> {
-    let (http, email) = match access.optional("deliver_by").unwrap_or("no") {
-        "no" => (false, false),
+fn ways(settings: &BTreeMap<String, String>) -> Result<Ways, ConnectorError> {
+    let (http, email) = match settings.get("deliver_by").map_or("", |way| way.trim()) {
+        "" | "no" => (false, false),
         "http" => (true, false),
         "email" => (false, true),
         "both" => (true, true),
@@ -86,7 +87,9 @@ impl Connector for Adf {
 
     async fn verify(&self, access: &Access) -> Verified {
         let mut tested = Verified::default();
-        let Some(ways) = tested.step("Settings", "The settings can be read.", ways(access)) else { return tested };
+        let Some(ways) = tested.step("Settings", "The settings can be read.", ways(&access.settings)) else {
+            return tested;
+        };
         if ways.http && tested.step("Address", "The address can be used.", address(access)).is_some() {
             let reached = reached(access).await;
             let said = reached.as_ref().map(|code| format!("The receiver answers (HTTP {code}).")).unwrap_or_default();
@@ -104,6 +107,11 @@ impl Connector for Adf {
             });
         }
         tested
+    }
+
+    fn push_mode(&self, settings: &BTreeMap<String, String>, object: ObjectKind) -> PushMode {
+        let is_sent = object == ObjectKind::Lead && ways(settings).is_ok_and(|ways| ways.http || ways.email);
+        if is_sent { PushMode::CreateAndUpdate } else { PushMode::None }
     }
 
     fn push(&self, object: ObjectKind) -> Option<&dyn Push> {
@@ -173,6 +181,10 @@ impl Push for Adf {
         }
     }
 
+    fn only_new(&self, _object: ObjectKind) -> bool {
+        true
+    }
+
     fn carries(&self, object: ObjectKind) -> &'static [Field] {
         match object {
             ObjectKind::Lead => &[Field::LEAD_CUSTOMER],
@@ -190,7 +202,7 @@ impl Push for Adf {
         _object: ObjectKind,
         batch: &[Outgoing],
     ) -> Result<Vec<Pushed>, ConnectorError> {
-        let ways = ways(access)?;
+        let ways = ways(&access.settings)?;
         if !ways.http && !ways.email {
             return Err(ConnectorError::Misconfigured {
                 setting: "deliver_by",

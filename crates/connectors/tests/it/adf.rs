@@ -4,7 +4,7 @@ use crate::bench::{Bench, outgoing};
 use crate::files_support::{access, credentials, settings};
 use async_trait::async_trait;
 use chrono::DateTime;
-use connectors::{Access, Connector, ConnectorError, Outcome, Outgoing};
+use connectors::{Access, Connector, ConnectorError, Outcome, Outgoing, PushMode};
 use domain::{Field, ObjectKind, Record, Value};
 use simulators::Simulator;
 use simulators::adf::{Adf, TOKEN, serve_smtp};
@@ -46,6 +46,21 @@ impl crate::bench::Fixture for Fixture {
 
 fn connector() -> &'static dyn Connector {
     connectors::connector("adf").unwrap()
+}
+
+#[test]
+fn leads_are_written_only_where_a_way_is_chosen() {
+    for (way, mode) in [
+        ("", PushMode::None),
+        ("no", PushMode::None),
+        ("fax", PushMode::None),
+        ("http", PushMode::CreateAndUpdate),
+        ("email", PushMode::CreateAndUpdate),
+        ("both", PushMode::CreateAndUpdate),
+    ] {
+        assert_eq!(connector().push_mode(&settings(&[("deliver_by", way)]), ObjectKind::Lead), mode, "{way}");
+    }
+    assert_eq!(connector().push_mode(&settings(&[]), ObjectKind::Lead), PushMode::None);
 }
 
 fn lead() -> Record {

@@ -8,6 +8,10 @@ use domain::{ConnectionId, GoldenId, ObjectKind};
 use sea_orm::QueryResult;
 use uuid::Uuid;
 
+/// Stands in for the hash of what was delivered where it is to be delivered again, whatever is there: no hash is so
+/// short. A delivery that was on its way when this was asked does not settle it.
+const ASKED_ANEW: [u8; 1] = [0];
+
 /// Where a target stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TargetState {
@@ -222,9 +226,11 @@ pub struct Delivered {
     pub hash: Vec<u8>,
     /// The system's key.
     pub external_id: Option<String>,
+    /// Since when the target was due as it was read.
+    pub due_at: DateTime<Utc>,
 }
 
-/// Notes deliveries. A target whose desired version was raised meanwhile stays due.
+/// Notes deliveries. A target whose desired version was raised meanwhile, or that was asked for anew, stays due.
 ///
 /// # Errors
 /// [`StoreError::Database`].
@@ -241,14 +247,28 @@ pub async fn settle(
     let versions: Vec<i64> = delivered.iter().map(|d| d.version).collect();
     let hashes: Vec<Vec<u8>> = delivered.iter().map(|d| d.hash.clone()).collect();
     let keys: Vec<String> = delivered.iter().map(|d| d.external_id.clone().unwrap_or_default()).collect();
+    let due: Vec<DateTime<Utc>> = delivered.iter().map(|d| d.due_at).collect();
     tx.run(
         "UPDATE target t SET
              delivered_version = greatest(t.delivered_version, d.version), delivered_hash = d.hash,
              external_id = coalesce(nullif(d.key, ''), t.external_id), delivered_at = $7, attempts = 0, last_error = '',
-             state = CASE WHEN t.state = 1 AND t.desired_version > d.version THEN 1 WHEN t.state = 3 THEN 3 ELSE 0 END
-         FROM unnest($3::uuid[], $4::bigint[], $5::bytea[], $6::text[]) AS d (golden, version, hash, key)
+             state = CASE WHEN t.state = 1 AND (t.desired_version > d.version
+                                                OR t.delivered_hash = $9 AND t.due_at > d.due_at) THEN 1
+                          WHEN t.state = 3 THEN 3 ELSE 0 END
+         FROM unnest($3::uuid[], $4::bigint[], $5::bytea[], $6::text[], $8::timestamptz[])
+              AS d (golden, version, hash, key, due_at)
          WHERE t.tenant_id = $1 AND t.connection_id = $2 AND t.golden_id = d.golden",
-        [tx.owner(), connection.0.into(), goldens.into(), versions.into(), hashes.into(), keys.into(), now.into()],
+        [
+            tx.owner(),
+            connection.0.into(),
+            goldens.into(),
+            versions.into(),
+            hashes.into(),
+            keys.into(),
+            now.into(),
+            due.into(),
+            ASKED_ANEW.to_vec().into(),
+        ],
     )
     .await?;
     Ok(())
@@ -313,9 +333,9 @@ pub async fn replay(
     match goldens {
         Some(goldens) => {
             tx.run(
-                "UPDATE target SET state = 1, due_at = $3, attempts = 0, delivered_hash = NULL
+                "UPDATE target SET state = 1, due_at = $3, attempts = 0, delivered_hash = $5
                  WHERE tenant_id = $1 AND connection_id = $2 AND golden_id = ANY($4) AND state <> 3",
-                [tx.owner(), connection.0.into(), now.into(), goldens.into()],
+                [tx.owner(), connection.0.into(), now.into(), goldens.into(), ASKED_ANEW.to_vec().into()],
             )
             .await
         }
@@ -437,9 +457,9 @@ pub async fn tally(tx: &TenantTx) -> Result<Vec<(ConnectionId, ObjectKind, Targe
 /// [`StoreError::Database`].
 pub async fn wanted_again(tx: &TenantTx, golden: GoldenId, now: DateTime<Utc>) -> Result<(), StoreError> {
     tx.run(
-        "UPDATE target SET withdraw = false, state = 1, due_at = $3, delivered_hash = NULL, attempts = 0
+        "UPDATE target SET withdraw = false, state = 1, due_at = $3, delivered_hash = $4, attempts = 0
          WHERE tenant_id = $1 AND golden_id = $2 AND withdraw",
-        [tx.owner(), golden.0.into(), now.into()],
+        [tx.owner(), golden.0.into(), now.into(), ASKED_ANEW.to_vec().into()],
     )
     .await?;
     Ok(())
