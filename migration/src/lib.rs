@@ -15,6 +15,7 @@ mod m005_mail;
 mod m006_plan_existing;
 mod m007_key_rotation;
 mod m008_refused_mail;
+mod m009_matching;
 pub mod tenant_table;
 
 /// All migrations in order.
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m006_plan_existing::Migration),
             Box::new(m007_key_rotation::Migration),
             Box::new(m008_refused_mail::Migration),
+            Box::new(m009_matching::Migration),
         ]
     }
 }

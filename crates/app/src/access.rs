@@ -28,7 +28,8 @@ impl App {
     /// The sync engine, over this application's connections.
     #[must_use]
     pub fn engine(&self) -> Engine {
-        Engine::new(self.db().clone(), Arc::new(Opener(self.clone())), self.clock().clone())
+        let opener = Arc::new(Opener(self.clone()));
+        Engine { judges: self.judges(), ..Engine::new(self.db().clone(), opener, self.clock().clone()) }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::clock::Clock;
 use crate::config::AppConfig;
+use crate::engine::Judges;
 use crate::identity::password::Hasher;
 use crate::mail::{Mailer, MailerError};
 use chrono::{DateTime, Utc};
@@ -54,6 +55,7 @@ struct Inner {
     hasher: Hasher,
     http: reqwest::Client,
     budget_of: Arc<BudgetOf>,
+    judges: Judges,
 }
 
 /// Why the application did not start.
@@ -94,7 +96,7 @@ impl App {
     pub fn assemble(db: Db, config: AppConfig, clock: Clock, budget_of: Arc<BudgetOf>) -> Result<Self, StartError> {
         let mailer = Mailer::new(&config.mail)?;
         let http = VendorHttp::pool(config.vendors.allow_private_hosts)?;
-        let inner = Inner { db, config, clock, mailer, hasher: Hasher::new(), http, budget_of };
+        let inner = Inner { db, config, clock, mailer, hasher: Hasher::new(), http, budget_of, judges: Judges::default() };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -119,6 +121,10 @@ impl App {
     /// Whether the database answers: the server and its workers can do nothing without it.
     ///
     /// # Errors
+    pub(crate) fn judges(&self) -> Judges {
+        self.inner.judges.clone()
+    }
+
     /// Where it does not.
     pub async fn is_ready(&self) -> Result<(), StoreError> {
         self.inner.db.ping().await

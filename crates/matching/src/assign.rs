@@ -1,6 +1,6 @@
 //! The assignment of a batch: each new record joins an entity, starts one, or leaves a question for a person.
 
-use crate::{Matcher, Verdict};
+use crate::{SHARED_MAX, Verdict, hierarchy};
 use domain::{GoldenId, Record, SourceRecordId};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -81,7 +81,6 @@ pub struct Assigned {
 /// A record that is the same as two entities joins the better one and asks about the other: entities that people and
 /// systems already know are never joined behind their backs.
 pub fn assign(
-    matcher: &dyn Matcher,
     probes: &[Probe<'_>],
     known: &[Known],
     holders: &HashMap<i64, Vec<SourceRecordId>>,
@@ -103,7 +102,7 @@ pub fn assign(
         for key in &probe.keys {
             let before = holders.get(key).map_or(&[][..], Vec::as_slice);
             let here = in_batch.get(key).map_or(&[][..], Vec::as_slice);
-            if before.len() + here.len() > matcher.shared_max() {
+            if before.len() + here.len() > SHARED_MAX {
                 continue;
             }
             let candidates = before
@@ -121,7 +120,7 @@ pub fn assign(
                     blocked.insert(golden);
                     continue;
                 }
-                match matcher.compare(probe.record, record) {
+                match hierarchy::compare(probe.record, record) {
                     Verdict::Same { score, reason } => {
                         let best = same.entry(golden).or_insert((score, reason));
                         if score > best.0 {
@@ -172,7 +171,6 @@ pub fn assign(
 #[allow(clippy::indexing_slicing, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::Hierarchy;
     use domain::{Field, ObjectKind};
 
     fn customer(first: &str, email: &str) -> Record {
@@ -191,7 +189,7 @@ mod tests {
     fn two_records_of_one_batch_meet() {
         let (a, b) = (customer("Bill", "b@example.com"), customer("William", "b@example.com"));
         let probes = [probe(&a, 1), probe(&b, 1)];
-        let assigned = assign(&Hierarchy, &probes, &[], &HashMap::new(), &HashSet::new(), GoldenId::new);
+        let assigned = assign(&probes, &[], &HashMap::new(), &HashSet::new(), GoldenId::new);
         assert_eq!(assigned.assignments[0].golden(), assigned.assignments[1].golden());
         assert!(matches!(assigned.assignments[0], Assignment::Starts(_)));
     }
@@ -201,7 +199,7 @@ mod tests {
         let (a, b) = (customer("Bill", "b@example.com"), customer("William", "b@example.com"));
         let probes = [probe(&a, 1), probe(&b, 1)];
         let never = HashSet::from([(probes[0].id.min(probes[1].id), probes[0].id.max(probes[1].id))]);
-        let assigned = assign(&Hierarchy, &probes, &[], &HashMap::new(), &never, GoldenId::new);
+        let assigned = assign(&probes, &[], &HashMap::new(), &never, GoldenId::new);
         assert_ne!(assigned.assignments[0].golden(), assigned.assignments[1].golden());
         assert!(assigned.reviews.is_empty());
     }
@@ -213,7 +211,7 @@ mod tests {
             .map(|_| Known { id: SourceRecordId::new(), golden: GoldenId::new(), record: record.clone() })
             .collect();
         let holders = HashMap::from([(1, known.iter().map(|k| k.id).collect())]);
-        let assigned = assign(&Hierarchy, &[probe(&record, 1)], &known, &holders, &HashSet::new(), GoldenId::new);
+        let assigned = assign(&[probe(&record, 1)], &known, &holders, &HashSet::new(), GoldenId::new);
         assert!(matches!(assigned.assignments[0], Assignment::Joins { golden, .. } if golden == known[0].golden));
         assert_eq!(assigned.reviews.len(), 1);
     }
@@ -225,7 +223,7 @@ mod tests {
             .map(|_| Known { id: SourceRecordId::new(), golden: GoldenId::new(), record: record.clone() })
             .collect();
         let holders = HashMap::from([(1, known.iter().map(|k| k.id).collect())]);
-        let assigned = assign(&Hierarchy, &[probe(&record, 1)], &known, &holders, &HashSet::new(), GoldenId::new);
+        let assigned = assign(&[probe(&record, 1)], &known, &holders, &HashSet::new(), GoldenId::new);
         assert!(matches!(assigned.assignments[0], Assignment::Starts(_)));
     }
 }

@@ -1,105 +1,105 @@
 //! The hierarchy: exact e-mail, then phone, then name with address (I1); VIN, stock, deal and RO numbers by key.
 
 use crate::names::{Names, company, given, surname};
-use crate::{Key, Matcher, Verdict};
+use crate::{Key, Verdict};
 use domain::check::{is_shared_mailbox, name_key, street_key};
 use domain::{Field, ObjectKind, Record, RooftopId};
-
-/// The matcher of the first version: rules that a person can read.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Hierarchy;
 
 const EMAILS: [Field; 2] = [Field::EMAIL, Field::EMAIL_OTHER];
 const PHONES: [Field; 3] = [Field::PHONE_MOBILE, Field::PHONE_HOME, Field::PHONE_WORK];
 
-impl Matcher for Hierarchy {
-    fn keys(&self, record: &Record, rooftop: Option<RooftopId>) -> Vec<Key> {
-        let mut keys = Vec::with_capacity(8);
-        let mut add = |purpose, value: String, blocks| {
-            let key = Key { purpose, value, blocks };
-            if !key.value.is_empty() && !keys.contains(&key) {
-                keys.push(key);
-            }
-        };
-        let place = rooftop.map(|id| id.to_string()).unwrap_or_default();
-        let here = |text: &str| format!("{place} {}", name_key(text));
-        match record.object() {
-            ObjectKind::Customer => {
-                for email in EMAILS.iter().filter_map(|f| record.text(*f)) {
-                    add("email", email.to_owned(), true);
-                }
-                for phone in PHONES.iter().filter_map(|f| record.text(*f)) {
-                    add("phone", phone.to_owned(), true);
-                }
-                let last = record.text(Field::LAST_NAME).or(record.text(Field::COMPANY_NAME)).map(name_key);
-                let first = record.text(Field::FIRST_NAME).map(name_key).unwrap_or_default();
-                if let Some(last) = last.filter(|name| !name.is_empty()) {
-                    if let Some(zip) = record.text(Field::ZIP) {
-                        let start: String = last.chars().take(3).collect();
-                        let initial: String = first.chars().take(1).collect();
-                        add("name_zip", format!("{start} {initial} {zip}"), true);
-                    }
-                    add("name", last, false);
-                }
-                add("name", first, false);
-            }
-            ObjectKind::Vehicle => {
-                if let Some(vin) = record.get(Field::VEHICLE_VIN).and_then(domain::Value::as_text) {
-                    add("vin", vin.to_owned(), true);
-                    add("vin8", last8(vin), false);
-                }
-            }
-            ObjectKind::Inventory => {
-                // A vehicle that goes from one rooftop to another is stock of each in turn.
-                if let Some(vin) = record.text(Field::STOCK_VIN) {
-                    add("stock_vin", format!("{place} {vin}"), true);
-                    add("vin", vin.to_owned(), false);
-                    add("vin8", last8(vin), false);
-                }
-                if let Some(stock) = record.text(Field::STOCK_NUMBER) {
-                    add("stock", here(stock), true);
-                    add("number", name_key(stock), false);
-                }
-            }
-            ObjectKind::Deal => {
-                if let Some(number) = record.text(Field::DEAL_NUMBER) {
-                    add("deal", here(number), true);
-                    add("number", name_key(number), false);
-                }
-                if let Some(vin) = record.text(Field::DEAL_VIN) {
-                    add("vin", vin.to_owned(), false);
-                    add("vin8", last8(vin), false);
-                }
-            }
-            ObjectKind::RepairOrder => {
-                if let Some(number) = record.text(Field::RO_NUMBER) {
-                    add("ro", here(number), true);
-                    add("number", name_key(number), false);
-                }
-                if let Some(vin) = record.text(Field::RO_VIN) {
-                    add("vin", vin.to_owned(), false);
-                    add("vin8", last8(vin), false);
-                }
-            }
-            ObjectKind::Lead => {
-                if let (Some(id), Some(source)) = (record.text(Field::LEAD_ID), record.text(Field::LEAD_SOURCE)) {
-                    add("lead", format!("{} {}", here(source), name_key(id)), true);
-                    add("number", name_key(id), false);
-                }
-            }
-        }
-        keys
-    }
+/// Which rule of the hierarchy compared two customers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// They have an e-mail in common.
+    Email,
+    /// They have a phone in common.
+    Phone,
+    /// Name and address alone.
+    Address,
+}
 
-    fn compare(&self, left: &Record, right: &Record) -> Verdict {
-        match left.object() {
-            ObjectKind::Customer => customers(left, right),
-            ObjectKind::Vehicle => same_text(left, right, Field::VEHICLE_VIN, "Same VIN"),
-            ObjectKind::Inventory => stock(left, right),
-            ObjectKind::Deal => same_text(left, right, Field::DEAL_NUMBER, "Same deal number at one rooftop"),
-            ObjectKind::RepairOrder => same_text(left, right, Field::RO_NUMBER, "Same RO number at one rooftop"),
-            ObjectKind::Lead => same_text(left, right, Field::LEAD_ID, "Same lead id from one source"),
+/// The keys of a record by the hierarchy. `rooftop` because a stock number means something only at its rooftop.
+pub(crate) fn keys(record: &Record, rooftop: Option<RooftopId>) -> Vec<Key> {
+    let mut keys = Vec::with_capacity(8);
+    let mut add = |purpose, value: String, blocks| {
+        let key = Key { purpose, value, blocks };
+        if !key.value.is_empty() && !keys.contains(&key) {
+            keys.push(key);
         }
+    };
+    let place = rooftop.map(|id| id.to_string()).unwrap_or_default();
+    let here = |text: &str| format!("{place} {}", name_key(text));
+    match record.object() {
+        ObjectKind::Customer => {
+            for email in EMAILS.iter().filter_map(|f| record.text(*f)) {
+                add("email", email.to_owned(), true);
+            }
+            for phone in PHONES.iter().filter_map(|f| record.text(*f)) {
+                add("phone", phone.to_owned(), true);
+            }
+            let last = record.text(Field::LAST_NAME).or(record.text(Field::COMPANY_NAME)).map(name_key);
+            let first = record.text(Field::FIRST_NAME).map(name_key).unwrap_or_default();
+            add("name", last.unwrap_or_default(), false);
+            add("name", first, false);
+        }
+        ObjectKind::Vehicle => {
+            if let Some(vin) = record.get(Field::VEHICLE_VIN).and_then(domain::Value::as_text) {
+                add("vin", vin.to_owned(), true);
+                add("vin8", last8(vin), false);
+            }
+        }
+        ObjectKind::Inventory => {
+            // A vehicle that goes from one rooftop to another is stock of each in turn.
+            if let Some(vin) = record.text(Field::STOCK_VIN) {
+                add("stock_vin", format!("{place} {vin}"), true);
+                add("vin", vin.to_owned(), false);
+                add("vin8", last8(vin), false);
+            }
+            if let Some(stock) = record.text(Field::STOCK_NUMBER) {
+                add("stock", here(stock), true);
+                add("number", name_key(stock), false);
+            }
+        }
+        ObjectKind::Deal => {
+            if let Some(number) = record.text(Field::DEAL_NUMBER) {
+                add("deal", here(number), true);
+                add("number", name_key(number), false);
+            }
+            if let Some(vin) = record.text(Field::DEAL_VIN) {
+                add("vin", vin.to_owned(), false);
+                add("vin8", last8(vin), false);
+            }
+        }
+        ObjectKind::RepairOrder => {
+            if let Some(number) = record.text(Field::RO_NUMBER) {
+                add("ro", here(number), true);
+                add("number", name_key(number), false);
+            }
+            if let Some(vin) = record.text(Field::RO_VIN) {
+                add("vin", vin.to_owned(), false);
+                add("vin8", last8(vin), false);
+            }
+        }
+        ObjectKind::Lead => {
+            if let (Some(id), Some(source)) = (record.text(Field::LEAD_ID), record.text(Field::LEAD_SOURCE)) {
+                add("lead", format!("{} {}", here(source), name_key(id)), true);
+                add("number", name_key(id), false);
+            }
+        }
+    }
+    keys
+}
+
+/// Compares two records that met in a key. Symmetric.
+pub(crate) fn compare(left: &Record, right: &Record) -> Verdict {
+    match left.object() {
+        ObjectKind::Customer => customers(left, right).map_or(Verdict::Different, |(_, verdict)| verdict),
+        ObjectKind::Vehicle => same_text(left, right, Field::VEHICLE_VIN, "Same VIN"),
+        ObjectKind::Inventory => stock(left, right),
+        ObjectKind::Deal => same_text(left, right, Field::DEAL_NUMBER, "Same deal number at one rooftop"),
+        ObjectKind::RepairOrder => same_text(left, right, Field::RO_NUMBER, "Same RO number at one rooftop"),
+        ObjectKind::Lead => same_text(left, right, Field::LEAD_ID, "Same lead id from one source"),
     }
 }
 
@@ -126,7 +126,8 @@ fn stock(left: &Record, right: &Record) -> Verdict {
     }
 }
 
-fn customers(left: &Record, right: &Record) -> Verdict {
+/// What the hierarchy says of two customers, and which of its rules; `None` where none applies.
+pub(crate) fn customers(left: &Record, right: &Record) -> Option<(Rule, Verdict)> {
     let differ = |field: Field| matches!((left.get(field), right.get(field)), (Some(a), Some(b)) if a != b);
     let text = |field| (left.text(field), right.text(field));
     let business = |record: &Record| record.text(Field::CUSTOMER_KIND) == Some("business");
@@ -134,22 +135,23 @@ fn customers(left: &Record, right: &Record) -> Verdict {
         let (a, b) = text(Field::COMPANY_NAME);
         (company(a, b), Names::Agree)
     } else if business(left) != business(right) {
-        return Verdict::Different;
+        return None;
     } else {
         let (first, last) = (text(Field::FIRST_NAME), text(Field::LAST_NAME));
         (surname(last.0, last.1), given(first.0, first.1))
     };
     // Evidence against weighs more than any for: a father and a son share everything but these.
     if differ(Field::BIRTH_DATE) || differ(Field::DRIVER_LICENCE) || differ(Field::NAME_SUFFIX) {
-        return match names {
+        let said = match names {
             (Names::Agree, Names::Agree) if !differ(Field::NAME_SUFFIX) && meets(left, right, &EMAILS, usable) => {
                 Verdict::Review { score: 0.6, reason: "Same name and e-mail, but another birth date or driver licence" }
             }
             _ => Verdict::Different,
         };
+        return Some((Rule::Email, said));
     }
     if meets(left, right, &EMAILS, usable) {
-        return match names {
+        let said = match names {
             (Names::Agree | Names::Unknown | Names::Near, Names::Agree | Names::Unknown) => {
                 Verdict::Same { score: 0.99, reason: "Same e-mail, names agree" }
             }
@@ -163,9 +165,10 @@ fn customers(left: &Record, right: &Record) -> Verdict {
             | (Names::Unknown | Names::Differ, Names::Near)
             | (Names::Differ, Names::Unknown) => Verdict::Different,
         };
+        return Some((Rule::Email, said));
     }
     if meets(left, right, &PHONES, |_| true) {
-        return match names {
+        let said = match names {
             (Names::Agree, Names::Agree) => Verdict::Same { score: 0.97, reason: "Same phone, names agree" },
             (Names::Near, Names::Agree) | (Names::Agree, Names::Near | Names::Unknown) => {
                 Verdict::Review { score: 0.75, reason: "Same phone, similar name" }
@@ -180,8 +183,9 @@ fn customers(left: &Record, right: &Record) -> Verdict {
             | (Names::Near | Names::Unknown | Names::Differ, Names::Near)
             | (Names::Near | Names::Differ, Names::Unknown) => Verdict::Different,
         };
+        return Some((Rule::Phone, said));
     }
-    by_address(left, right, names)
+    Some((Rule::Address, by_address(left, right, names)))
 }
 
 fn by_address(left: &Record, right: &Record, names: (Names, Names)) -> Verdict {
@@ -286,15 +290,15 @@ mod tests {
             ),
         ];
         for (case, left, right, wanted) in cases {
-            assert_eq!(word(&Hierarchy.compare(&left, &right)), wanted, "{case}");
-            assert_eq!(word(&Hierarchy.compare(&right, &left)), wanted, "{case}, turned");
+            assert_eq!(word(&compare(&left, &right)), wanted, "{case}");
+            assert_eq!(word(&compare(&right, &left)), wanted, "{case}, turned");
         }
     }
 
     #[test]
     fn a_stock_number_means_something_only_at_its_rooftop() {
         let vehicle = Record::new(ObjectKind::Inventory).with_text(Field::STOCK_NUMBER, "A100");
-        let keys = |rooftop| Hierarchy.keys(&vehicle, Some(rooftop));
+        let keys = |rooftop| super::keys(&vehicle, Some(rooftop));
         let (one, other) = (RooftopId::new(), RooftopId::new());
         let blocking = |keys: Vec<Key>| keys.into_iter().filter(|k| k.blocks).collect::<Vec<_>>();
         assert_ne!(blocking(keys(one)), blocking(keys(other)));

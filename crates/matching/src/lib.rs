@@ -1,18 +1,27 @@
 //! Who is the same: keys by which records meet, a comparison that says why, and the assignment of a batch. Pure.
 //!
-//! This is the visible hierarchy of I1: exact e-mail before phone before name with address, then a person decides.
-//! [`Matcher`] is the seam behind which the scoring engine takes over; [`assign`] does not change with it.
+//! Customers meet in a [`Meeting`], judged by the scoring engine with the visible hierarchy of I1 on top: exact e-mail
+//! before phone before name with address. Everything else is the same by its key ([`assign`]).
 
 mod assign;
 pub mod clean;
 pub mod engine;
 mod hierarchy;
+mod learn;
+mod meeting;
 mod names;
+mod person;
+mod scoring;
 
 pub use assign::{Assigned, Assignment, Known, Probe, Review, assign};
-pub use hierarchy::Hierarchy;
+pub use hierarchy::Rule;
+pub use learn::{Learned, Shared, learn};
+pub use meeting::{Doubt, Joined, Link, Meeting, Person, Settled};
+pub use person::person_keys;
+pub use scoring::{Rules, Say, Scoring};
 
-use domain::{Record, RooftopId};
+use domain::{ObjectKind, Record, RooftopId};
+use engine::field::Slot;
 
 /// A value by which records meet. Meeting decides nothing; the comparison does.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -46,16 +55,46 @@ pub enum Verdict {
     Different,
 }
 
-/// Finds and compares records of one kind.
-pub trait Matcher: Send + Sync {
-    /// The keys of a record. `rooftop` because a stock number means something only at its rooftop.
-    fn keys(&self, record: &Record, rooftop: Option<RooftopId>) -> Vec<Key>;
+/// The most records that may share a key before it says nothing about who somebody is (a salesperson's e-mail on 300
+/// customers).
+pub const SHARED_MAX: usize = 40;
 
-    /// Compares two records that met in a key. Symmetric.
-    fn compare(&self, left: &Record, right: &Record) -> Verdict;
+/// Blocking rules whose keys are stored, with the purpose they are stored for. E-mail and phone are stored by value, and
+/// a rule that is missing here brings few together that the others do not.
+const STORED: [(&str, &str); 8] = [
+    ("licence", "m:licence"),
+    ("street", "m:street"),
+    ("last_birth", "m:last_birth"),
+    ("first_birth", "m:first_birth"),
+    ("names", "m:names"),
+    ("company", "m:company"),
+    ("sound_zip", "m:sound_zip"),
+    ("group_number_zip", "m:group_number_zip"),
+];
 
-    /// The most records that may share a key before the key says nothing about who somebody is (a salesperson's e-mail on 300 customers).
-    fn shared_max(&self) -> usize {
-        40
+/// The keys of a record. `rooftop` because a stock number means something only at its rooftop.
+#[must_use]
+pub fn keys(record: &Record, rooftop: Option<RooftopId>) -> Vec<Key> {
+    let mut keys = hierarchy::keys(record, rooftop);
+    if record.object() != ObjectKind::Customer {
+        return keys;
     }
+    let person = person_keys(record);
+    let mut add = |purpose, value: String| {
+        let key = Key { purpose, value, blocks: true };
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    };
+    // Without plus-tags and dots, which the value of the field still has.
+    for email in Slot::EMAILS.iter().map(|slot| person.get(*slot)).filter(|text| !text.is_empty()) {
+        add("email", email.to_owned());
+    }
+    let limits = engine::BlockLimits { wide: false, ..engine::BlockLimits::for_records(0) };
+    for key in engine::block_keys(&person, limits) {
+        if let Some((_, purpose)) = STORED.iter().find(|(rule, _)| *rule == key.rule) {
+            add(purpose, key.hash.to_string());
+        }
+    }
+    keys
 }

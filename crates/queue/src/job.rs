@@ -25,11 +25,13 @@ pub enum JobKind {
     ReprocessRecords,
     /// Read one record anew from its system.
     FetchRecord,
+    /// Learn from all customers who is who, and look again at those who may be one.
+    LearnMatching,
 }
 
 impl JobKind {
     /// All kinds.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::PullObject,
         Self::PlanTargets,
         Self::DeliverTargets,
@@ -37,6 +39,7 @@ impl JobKind {
         Self::ReadInbox,
         Self::ReprocessRecords,
         Self::FetchRecord,
+        Self::LearnMatching,
     ];
 
     /// The name in the database, in logs and in metrics.
@@ -50,6 +53,7 @@ impl JobKind {
             Self::ReadInbox => "read_inbox",
             Self::ReprocessRecords => "reprocess_records",
             Self::FetchRecord => "fetch_record",
+            Self::LearnMatching => "learn_matching",
         }
     }
 

@@ -13,7 +13,7 @@ use futures::future::join_all;
 use queue::{JobOutcome, Lease};
 use std::collections::{BTreeSet, HashMap};
 use std::panic::AssertUnwindSafe;
-use store::TenantTx;
+use store::{StoreError, TenantTx};
 use store::engine::landscape::{ConnectionPlan, Landscape};
 use store::engine::{take_turn, targets};
 
@@ -119,7 +119,7 @@ impl Engine {
         tx: &TenantTx,
         connection: ConnectionId,
         lane: Lane,
-    ) -> Result<(), EngineError> {
+    ) -> Result<(), StoreError> {
         queue::enqueue(tx, &deliver_job(connection, lane)).await?;
         Ok(())
     }

@@ -1,14 +1,13 @@
 //! The next deliveries of a connection, put together from the database: the record, its key there, what it points to.
 
 use super::deliver::CALLS_AT_ONCE;
-use super::land::MATCHER;
 use super::plan::agreement;
 use super::{Engine, EngineError};
 use chrono::TimeDelta;
 use connectors::{Outgoing, Push as PushTo};
 use domain::schema::FieldType;
 use domain::{Field, GoldenId, ObjectKind, Record};
-use matching::Matcher;
+use matching::SHARED_MAX;
 use queue::Lease;
 use std::collections::{BTreeSet, HashMap};
 use store::TenantTx;
@@ -183,12 +182,12 @@ async fn taken(
     let keys: Vec<(GoldenId, i64)> = unknown
         .filter_map(|target| goldens.get(&target.golden))
         .flat_map(|golden| {
-            let keys = MATCHER.keys(&golden.golden.record(object), plan.rooftop);
+            let keys = matching::keys(&golden.golden.record(object), plan.rooftop);
             keys.into_iter().filter(|key| key.blocks).map(|key| (golden.id, tx.keys().index64(key.purpose, &key.value)))
         })
         .collect();
     let mut taken: HashMap<GoldenId, Vec<String>> = HashMap::new();
-    for (golden, key) in lookup::of_others(tx, plan.id, &keys, MATCHER.shared_max()).await? {
+    for (golden, key) in lookup::of_others(tx, plan.id, &keys, SHARED_MAX).await? {
         taken.entry(golden).or_default().push(key);
     }
     Ok(taken)

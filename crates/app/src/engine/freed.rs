@@ -3,9 +3,8 @@
 use super::Engine;
 use super::agree::deliver_job;
 use super::ingest::Origin;
-use super::land::MATCHER;
 use domain::{Field, ObjectKind, Record};
-use matching::Matcher;
+use matching::SHARED_MAX;
 use queue::enqueue;
 use std::collections::BTreeSet;
 use store::engine::landscape::ConnectionPlan;
@@ -45,12 +44,12 @@ impl Engine {
         let plan = origin.connection;
         let mut keys: Vec<i64> = freed
             .iter()
-            .flat_map(|values| MATCHER.keys(values, plan.rooftop))
+            .flat_map(|values| matching::keys(values, plan.rooftop))
             .map(|key| tx.keys().index64(key.purpose, &key.value))
             .collect();
         keys.sort_unstable();
         keys.dedup();
-        let holders = lookup::holders(tx, keys, MATCHER.shared_max()).await?;
+        let holders = lookup::holders(tx, keys, SHARED_MAX).await?;
         let ids: BTreeSet<_> = holders.into_values().flatten().map(|id| id.0).collect();
         let entities: BTreeSet<_> =
             records::by_ids(tx, ids.into_iter().collect()).await?.into_iter().map(|member| member.golden.0).collect();

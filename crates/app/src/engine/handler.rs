@@ -59,6 +59,7 @@ impl EngineHandler {
                 let of: OfObject = read(args)?;
                 self.0.publish(lease, of.connection, of.object).await
             }
+            JobKind::LearnMatching => self.0.learn_matching(lease).await,
             JobKind::ReadInbox => self.0.read_inbox(lease, read::<OfConnection>(args)?.connection).await,
             JobKind::ReprocessRecords => {
                 let of: OfObject = read(args)?;

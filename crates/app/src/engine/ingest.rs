@@ -1,8 +1,9 @@
 //! Steps 1 to 6 for one prepared page, inside one transaction.
 
 use super::Engine;
+use super::identify::Identified;
 use super::agree::Touched;
-use super::land::{Fresh, identify, keys_of, member_of, sort_out, tally, write_failures, write_records};
+use super::land::{Fresh, keys_of, member_of, sort_out, tally, write_failures, write_records};
 use super::prepare::PreparedPage;
 use chrono::{DateTime, Utc};
 use connectors::Reject;
@@ -60,7 +61,7 @@ impl Engine {
         for record in &mut fresh {
             record.keys = keys_of(tx, origin.connection, record);
         }
-        let (assignments, questions) = identify(tx, &fresh).await?;
+        let Identified { assignments, questions } = self.identify(tx, origin, object, &fresh).await?;
         tally(&fresh, &assignments, &questions, &mut counts);
         write_records(tx, origin, object, &fresh, &assignments, seen_in).await?;
         write_failures(tx, origin, object, &fresh).await?;
@@ -91,6 +92,8 @@ impl Engine {
                 continue;
             }
             let Some(assignment) = assignments.get(&record.id) else { continue };
+            // The entity that it left, or that became one with another.
+            older.extend(record.before.as_ref().and_then(|b| b.golden).filter(|golden| *golden != assignment.golden()));
             match assignment {
                 Assignment::Starts(golden) => {
                     started.entry(*golden).or_default().push(member_of(record, *golden, origin));

@@ -7,7 +7,7 @@ use super::prepare::{Prepared, PreparedPage, is_our_fault};
 use chrono::{DateTime, Utc};
 use domain::schema::FieldType;
 use domain::{Failure, Fault, Field, GoldenId, NextStep, ObjectKind, Record, RunId, SourceRecordId};
-use matching::{Assignment, Hierarchy, Known, Matcher, Probe, assign};
+use matching::Assignment;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use store::engine::candidates::Question;
@@ -19,9 +19,6 @@ use store::engine::references::{self, Reference};
 use store::engine::runs::Counts;
 use store::{StoreError, TenantTx};
 use uuid::Uuid;
-
-/// The matcher of this version.
-pub(crate) static MATCHER: Hierarchy = Hierarchy;
 
 /// What a record of the page came to be, before it is written.
 pub(crate) struct Fresh {
@@ -44,6 +41,21 @@ impl Fresh {
 }
 
 impl Fresh {
+    /// What its system says by itself, as far as that is known.
+    pub(crate) const fn own(&self) -> Option<&Record> {
+        self.own.as_ref()
+    }
+
+    /// What it is known by: its system's own words, unless it has none.
+    pub(crate) fn speaks(&self) -> &Record {
+        self.own.as_ref().filter(|own| !own.is_empty()).unwrap_or(&self.prepared.checked.record)
+    }
+
+    /// The keys by which it meets others.
+    pub(crate) fn blocking(&self) -> impl Iterator<Item = i64> + '_ {
+        self.keys.iter().filter(|(_, blocks)| *blocks).map(|(key, _)| *key)
+    }
+
     pub(crate) fn is_flagged(&self) -> bool {
         self.prepared.checked.is_flagged()
     }
@@ -108,7 +120,7 @@ pub(crate) fn keys_of(tx: &TenantTx, connection: &ConnectionPlan, record: &Fresh
     }
     let mut keys: Vec<(i64, bool)> = Vec::new();
     for told in std::iter::once(&record.prepared.checked.record).chain(&record.own) {
-        for key in MATCHER.keys(told, connection.rooftop) {
+        for key in matching::keys(told, connection.rooftop) {
             let key = (tx.keys().index64(key.purpose, &key.value), key.blocks);
             if !keys.contains(&key) {
                 keys.push(key);
@@ -116,70 +128,6 @@ pub(crate) fn keys_of(tx: &TenantTx, connection: &ConnectionPlan, record: &Fresh
         }
     }
     keys
-}
-
-/// Step 4: who is who.
-pub(crate) async fn identify(
-    tx: &TenantTx,
-    fresh: &[Fresh],
-) -> Result<(HashMap<SourceRecordId, Assignment>, Vec<Question>), StoreError> {
-    let usable: Vec<&Fresh> = fresh.iter().filter(|record| !record.is_flagged()).collect();
-    let keys: BTreeSet<i64> =
-        usable.iter().flat_map(|r| r.keys.iter().filter(|(_, blocks)| *blocks).map(|(key, _)| *key)).collect();
-    let holders = lookup::holders(tx, keys.into_iter().collect(), MATCHER.shared_max()).await?;
-    let candidates: BTreeSet<Uuid> = holders
-        .values()
-        .filter(|ids| ids.len() <= MATCHER.shared_max())
-        .flat_map(|ids| ids.iter().map(|id| id.0))
-        .collect();
-    let known = known_by_themselves(tx, records::by_ids(tx, candidates.iter().copied().collect()).await?).await?;
-    let never = if candidates.is_empty() {
-        HashSet::new()
-    } else {
-        lookup::told_apart(tx, usable.iter().map(|r| r.id.0).collect()).await?
-    };
-    let probes: Vec<Probe<'_>> = usable
-        .iter()
-        .map(|record| Probe {
-            id: record.id,
-            record: record.own.as_ref().filter(|own| !own.is_empty()).unwrap_or(&record.prepared.checked.record),
-            keys: record.keys.iter().filter(|(_, blocks)| *blocks).map(|(key, _)| *key).collect(),
-            golden: record
-                .before
-                .as_ref()
-                // A record that comes back belongs where it belonged.
-                .filter(|before| matches!(before.state, RecordState::Identified | RecordState::Gone))
-                .and_then(|before| before.golden),
-        })
-        .collect();
-    let assigned = assign(&MATCHER, &probes, &known, &holders, &never, GoldenId::new);
-    let questions = assigned
-        .reviews
-        .iter()
-        .map(|r| Question { left: r.left, right: r.right, score: r.score, reason: r.reason })
-        .collect();
-    let by_record = probes.iter().map(|probe| probe.id).zip(assigned.assignments).collect();
-    Ok((by_record, questions))
-}
-
-/// Candidates as their systems knew them. What only repeats our own words is asked where no other record of its entity
-/// is left: else who joins whom would depend on whether we had written yet.
-async fn known_by_themselves(tx: &TenantTx, rows: Vec<MemberRow>) -> Result<Vec<Known>, StoreError> {
-    let echoes: Vec<&MemberRow> = rows.iter().filter(|row| row.doc.known_as().is_none()).collect();
-    let ids: Vec<Uuid> = echoes.iter().map(|row| row.id.0).collect();
-    let goldens: Vec<Uuid> = echoes.iter().map(|row| row.golden.0).collect();
-    let spoken_for = records::with_others(tx, goldens, ids).await?;
-    Ok(rows
-        .into_iter()
-        .filter_map(|row| {
-            let record = match row.doc.known_as() {
-                Some(record) => record.clone(),
-                None if spoken_for.contains(&row.golden) => return None,
-                None => row.doc.record,
-            };
-            Some(Known { id: row.id, golden: row.golden, record })
-        })
-        .collect())
 }
 
 /// Puts every record of the page into exactly one of the counts.

@@ -1,10 +1,10 @@
 //! Joining two entities into one and taking them apart again, to the letter.
 
-use super::{Engine, EngineError};
+use super::Engine;
 use chrono::{DateTime, Utc};
 use domain::{GoldenId, Lane, ObjectKind};
 use std::collections::BTreeSet;
-use store::TenantTx;
+use store::{StoreError, TenantTx};
 use store::engine::goldens::{self, GoldenState};
 use store::engine::landscape::Landscape;
 use store::engine::{candidates, records, take_turn, targets};
@@ -19,11 +19,11 @@ impl Engine {
         from: GoldenId,
         to: GoldenId,
         now: DateTime<Utc>,
-    ) -> Result<Vec<Uuid>, EngineError> {
+    ) -> Result<Vec<Uuid>, StoreError> {
         take_turn(tx, object).await?;
         let moved = records::ids_of(tx, from).await?;
         records::move_to(tx, moved.clone(), to).await?;
-        let mut row = goldens::by_ids(tx, vec![from.0]).await?.pop().ok_or(EngineError::NotFound("record"))?;
+        let mut row = goldens::by_ids(tx, vec![from.0]).await?.pop().ok_or(StoreError::Conflict)?;
         row.state = GoldenState::Merged;
         row.merged_into = Some(to);
         row.version += 1;
@@ -46,10 +46,10 @@ impl Engine {
         to: GoldenId,
         moved: Vec<Uuid>,
         now: DateTime<Utc>,
-    ) -> Result<(), EngineError> {
+    ) -> Result<(), StoreError> {
         take_turn(tx, object).await?;
         records::move_to(tx, moved, from).await?;
-        let mut row = goldens::by_ids(tx, vec![from.0]).await?.pop().ok_or(EngineError::NotFound("record"))?;
+        let mut row = goldens::by_ids(tx, vec![from.0]).await?.pop().ok_or(StoreError::Conflict)?;
         row.state = GoldenState::Live;
         row.merged_into = None;
         row.version += 1;
@@ -65,7 +65,7 @@ impl Engine {
         tx: &TenantTx,
         object: ObjectKind,
         entities: BTreeSet<GoldenId>,
-    ) -> Result<(), EngineError> {
+    ) -> Result<(), StoreError> {
         let landscape = Landscape::load(tx).await?;
         let Some(any) = landscape.connections.values().next() else { return Ok(()) };
         let origin = self.on_its_own(&landscape, any, Lane::Lead);

@@ -22,10 +22,13 @@ pub mod failures;
 mod freed;
 mod handler;
 mod inbox;
+mod identify;
 mod ingest;
 mod isolate;
+mod judge;
 mod keep;
 mod land;
+mod learn;
 mod merge;
 mod plan;
 mod prepare;
@@ -39,6 +42,7 @@ pub mod watch;
 
 pub use error::EngineError;
 pub use handler::EngineHandler;
+pub use judge::Judges;
 
 use crate::clock::Clock;
 use async_trait::async_trait;
@@ -66,13 +70,15 @@ pub struct Engine {
     pub connector: fn(&str) -> Option<&'static dyn Connector>,
     /// The clock.
     pub clock: Clock,
+    /// What tenants' customers are judged by.
+    pub judges: Judges,
 }
 
 impl Engine {
     /// An engine over the registry of all connectors.
     #[must_use]
     pub fn new(db: Db, access: Arc<dyn OpenAccess>, clock: Clock) -> Self {
-        Self { db, access, connector: connectors::connector, clock }
+        Self { db, access, connector: connectors::connector, clock, judges: Judges::default() }
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {

@@ -232,6 +232,9 @@ impl Engine {
         let (state, message) = judge(&row, full);
         runs::end(&tx, run, state, &message, now).await?;
         failures::resolve(&tx, reading.connection.id, vec![subject(object)], now).await?;
+        if object == ObjectKind::Customer {
+            self.ask_to_learn(&tx).await?;
+        }
         failpoint!("engine::run_end::before_commit");
         lease.commit(tx).await?;
         failpoint!("engine::run_end::after_commit");

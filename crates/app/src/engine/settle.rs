@@ -3,7 +3,6 @@
 use super::delivery::Delivery;
 use super::freed::freed;
 use super::keep::Kept;
-use super::land::MATCHER;
 use super::plan::agreement;
 use super::prepare::{Prepared, Trouble, is_our_fault, prepare};
 use super::{Engine, EngineError};
@@ -11,7 +10,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use connectors::{Access, ConnectorError, Outcome, Push as PushTo, Pushed, Retry};
 use domain::redaction::hide_values;
 use domain::{Fault, GoldenId, Lane, NextStep, ObjectKind, Record, SourceRecordId};
-use matching::Matcher;
 use queue::JobOutcome;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -128,7 +126,8 @@ impl Engine {
                     left: golden.min(other),
                     right: golden.max(other),
                     score: 0.9,
-                    reason: "Both were found to be the same record in one system",
+                    reason: "Both were found to be the same record in one system".to_owned(),
+                    told: None,
                 });
             }
             let id = before.map_or_else(SourceRecordId::new, |b| b.id);
@@ -139,7 +138,7 @@ impl Engine {
             };
             let keys: BTreeSet<i64> = std::iter::once(&echo.checked.record)
                 .chain(told.as_ref().and_then(SourceDoc::known_as))
-                .flat_map(|record| MATCHER.keys(record, rooftop))
+                .flat_map(|record| matching::keys(record, rooftop))
                 .map(|key| tx.keys().index64(key.purpose, &key.value))
                 .collect();
             let (record, issues) = (echo.checked.record.clone(), echo.checked.issues.clone());

@@ -73,6 +73,11 @@ pub struct Keys {
 }
 
 impl Keys {
+    /// All of them in one text; equal where all keys are.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The key in a slot.
     #[must_use]
     pub fn get(&self, slot: Slot) -> &str {

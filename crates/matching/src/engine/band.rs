@@ -1,6 +1,7 @@
 //! Bands: what is merged at once, what a person looks at, what is left alone.
 
 use super::score::Edge;
+use serde::{Deserialize, Serialize};
 
 /// What is done with a pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -26,7 +27,7 @@ impl Band {
 }
 
 /// Where the bands begin.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bands {
     /// The least probability that is merged at once.
     pub auto: f64,
@@ -44,6 +45,9 @@ const QUEUE_PER_1000: usize = 30;
 const REVIEW_MIN: f64 = 0.02;
 
 impl Bands {
+    /// Before anything of a tenant was counted: so careful that what is merged at once is beyond doubt.
+    pub const UNCALIBRATED: Self = Self { auto: 0.999, review: 0.2 };
+
     /// The bands for these pairs.
     #[must_use]
     pub fn of(edges: &[Edge], records: usize) -> Self {

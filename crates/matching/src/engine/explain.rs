@@ -5,13 +5,14 @@ use super::model::{Model, log2_sum, probability};
 use super::pattern::Comparison;
 use super::score::Scorer;
 use super::table::{RecordNo, Table};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// One step of a waterfall.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Step {
-    /// What is weighed: a comparison, `prior` or `household`.
-    pub about: &'static str,
+    /// What is weighed: a comparison, `prior`, `household` or `rule`.
+    pub about: Cow<'static, str>,
     /// What was found, in words.
     pub found: String,
     /// What it adds, in bits.
@@ -19,7 +20,7 @@ pub struct Step {
 }
 
 /// Why a pair has its score.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Waterfall {
     /// Which model decided.
     pub model: String,
@@ -34,9 +35,19 @@ pub struct Waterfall {
 /// Explains the score of two records.
 #[must_use]
 pub fn explain(table: &Table, model: &Model, left: RecordNo, right: RecordNo) -> Waterfall {
-    let scorer = Scorer::new(table, model);
-    let pattern = Comparer::new(table).compare(left, right);
-    let step = |about, found, bits| Step { about, found, bits };
+    explain_by(&Scorer::new(table, model), &mut Comparer::small(table), &model.version, left, right)
+}
+
+/// The same with scorer and comparer at hand.
+pub(crate) fn explain_by(
+    scorer: &Scorer<'_>,
+    comparer: &mut Comparer<'_>,
+    version: &str,
+    left: RecordNo,
+    right: RecordNo,
+) -> Waterfall {
+    let pattern = comparer.compare(left, right);
+    let step = |about: &'static str, found, bits| Step { about: Cow::Borrowed(about), found, bits };
     let mut steps = vec![step("prior", "how often two records are one person".to_owned(), scorer.prior())];
     for comparison in Comparison::ALL {
         let level = pattern.level(comparison);
@@ -61,5 +72,5 @@ pub fn explain(table: &Table, model: &Model, left: RecordNo, right: RecordNo) ->
         }
     }
     let log2_odds = scorer.score(pattern, left, right);
-    Waterfall { model: model.version.clone(), steps, log2_odds, probability: probability(log2_odds) }
+    Waterfall { model: version.to_owned(), steps, log2_odds, probability: probability(log2_odds) }
 }

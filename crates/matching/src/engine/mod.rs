@@ -3,7 +3,7 @@
 pub mod band;
 pub mod block;
 pub mod cluster;
-mod compare;
+pub(crate) mod compare;
 mod dictionary;
 pub mod evaluate;
 pub mod explain;
@@ -28,7 +28,7 @@ pub use explain::{Step, Waterfall, explain};
 pub use field::{Input, Slot};
 pub use live::Live;
 pub use model::Model;
-pub use probe::{BlockKey, Candidates, Frequencies, block_keys};
+pub use probe::{BlockKey, Frequencies, Uncounted, block_keys};
 pub use run::{Found, Stage, Wish, run};
 pub use score::Edge;
 pub use table::Table;

@@ -1,13 +1,7 @@
-//! One record against candidates that somebody else looked up: block keys to find them by, scores to judge them.
-//!
-//! This is the way through a database: keys are stored, candidates come back from it with how common their values are.
+//! One record on its way to a database: keys to find others by, and how common values are among those that are there.
 
 use super::block::{BlockLimits, RULES, keys_of};
-use super::compare::Comparer;
-use super::explain::{Waterfall, explain};
-use super::model::Model;
-use super::score::{Edge, Scorer};
-use super::table::{RecordNo, Table};
+use super::table::Table;
 use crate::clean::Keys;
 
 /// A key by which a record is found.
@@ -24,8 +18,29 @@ pub trait Frequencies {
     /// How many people hold this value. `family` is the name of a field: first, last, company, email, phone, …
     fn held(&self, family: &'static str, value: &str) -> u32;
 
-    /// How many people hold any value of the family.
+    /// How many people hold any value of the family; 0 where that was never counted, so that rarity says nothing.
     fn present(&self, family: &'static str) -> u32;
+
+    /// Whether so many different people share this value that it says nothing about who somebody is.
+    fn is_shared(&self, family: &'static str, value: &str) -> bool;
+}
+
+/// Nothing was counted yet.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Uncounted;
+
+impl Frequencies for Uncounted {
+    fn held(&self, _: &'static str, _: &str) -> u32 {
+        0
+    }
+
+    fn present(&self, _: &'static str) -> u32 {
+        0
+    }
+
+    fn is_shared(&self, _: &'static str, _: &str) -> bool {
+        false
+    }
 }
 
 /// The keys of a record.
@@ -40,83 +55,20 @@ pub fn block_keys(keys: &Keys, limits: BlockLimits) -> Vec<BlockKey> {
         .collect()
 }
 
-/// A record with those it may be.
-pub struct Candidates<'a> {
-    table: Table,
-    model: &'a Model,
-}
-
-impl<'a> Candidates<'a> {
-    /// The record first, then the candidates, in the caller's order.
-    #[must_use]
-    pub fn new(model: &'a Model, record: &Keys, candidates: &[Keys], known: &dyn Frequencies) -> Self {
-        let mut table = Table::new();
-        table.push("", record);
-        for candidate in candidates {
-            table.push("", candidate);
-        }
-        table.count_as(|family, value| known.held(family, value), |family| known.present(family));
-        Self { table, model }
-    }
-
-    /// The score of each candidate; places are those of the candidates, from 1 on, and 0 is the record.
-    #[must_use]
-    pub fn score(&self) -> Vec<Edge> {
-        let scorer = Scorer::new(&self.table, self.model);
-        let mut comparer = Comparer::small(&self.table);
-        (1..self.table.len() as RecordNo)
-            .map(|other| Edge { left: 0, right: other, log2_odds: scorer.score(comparer.compare(0, other), 0, other) })
-            .collect()
-    }
-
-    /// Why a candidate has its score.
-    #[must_use]
-    pub fn explain(&self, candidate: u32) -> Waterfall {
-        explain(&self.table, self.model, 0, candidate)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::clean::{Row, clean};
     use crate::engine::field::Input;
 
-    struct Rare;
-
-    impl Frequencies for Rare {
-        fn held(&self, _: &'static str, _: &str) -> u32 {
-            1
-        }
-
-        fn present(&self, _: &'static str) -> u32 {
-            100_000
-        }
-    }
-
-    fn keys(first: &str, email: &str) -> Keys {
-        clean(&Row::new().with(Input::First, first).with(Input::Last, "Lee").with(Input::Email, email))
-    }
-
     #[test]
-    fn candidates_are_found_by_key_and_judged_by_what_they_say() {
-        let (ann, ana, tom) =
-            (keys("Ann", "a@example.com"), keys("Anna", "a@example.com"), keys("Tom", "t@example.com"));
-        let limits = BlockLimits::for_records(100_000);
-        let shared = |other: &Keys| {
-            let theirs = block_keys(other, limits);
-            block_keys(&ann, limits).iter().any(|key| theirs.contains(key))
+    fn records_of_one_person_share_a_key_and_strangers_do_not() {
+        let keys = |first: &str, email: &str| {
+            let row = Row::new().with(Input::First, first).with(Input::Last, "Lee").with(Input::Email, email);
+            block_keys(&clean(&row), BlockLimits::for_records(100_000))
         };
-        assert!(shared(&ana) && !shared(&tom));
-
-        let model = Model::prior();
-        let candidates = Candidates::new(&model, &ann, &[ana, tom], &Rare);
-        let scores = candidates.score();
-
-        assert!(scores[0].probability() > 0.9, "{scores:?}");
-        // One rare surname is little.
-        assert!(scores[1].probability() < 0.1, "{scores:?}");
-        let sum: f64 = candidates.explain(1).steps.iter().map(|step| step.bits).sum();
-        assert!((sum - scores[0].log2_odds).abs() < 1e-6);
+        let ann = keys("Ann", "a@example.com");
+        let shared = |other: &[BlockKey]| ann.iter().any(|key| other.contains(key));
+        assert!(shared(&keys("Anna", "a@example.com")) && !shared(&keys("Tom", "t@example.com")));
     }
 }

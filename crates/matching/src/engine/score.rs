@@ -157,6 +157,9 @@ impl<'a> Scorer<'a> {
 
     /// The same for two names one slip apart: how many others hold a name that near.
     fn rarity_of_slip(&self, family: Family, slot: Slot, comparison: Comparison, a: RecordNo, b: RecordNo) -> f64 {
+        if self.table.present(family) == 0 {
+            return 0.0;
+        }
         let near = |record| self.table.held_near(family, self.table.value(record, slot));
         let others = f64::from(near(a).max(near(b)).saturating_sub(1)).max(0.5);
         self.weights.logs.strangers[comparison as usize][name::SLIP]
@@ -166,6 +169,9 @@ impl<'a> Scorer<'a> {
     /// The same for first and last name in each other's place: how often a stranger would have the names of one of them,
     /// or names that near where one has a slip.
     fn rarity_of_exchange(&self, a: RecordNo, b: RecordNo) -> f64 {
+        if self.table.present(Family::First) == 0 || self.table.present(Family::Last) == 0 {
+            return 0.0;
+        }
         let names = |record| (self.table.value(record, Slot::First), self.table.value(record, Slot::Last));
         let exact = names(a).0 == names(b).1 && names(a).1 == names(b).0;
         let share = |family: Family, value| {
@@ -182,6 +188,9 @@ impl<'a> Scorer<'a> {
     }
 
     fn rarity_of(&self, family: Family, a: RecordNo, b: RecordNo) -> f64 {
+        if self.table.present(family) == 0 {
+            return 0.0;
+        }
         let (left, right) = (&self.table.rows[a as usize], &self.table.rows[b as usize]);
         let slots = family.slots();
         let held = slots

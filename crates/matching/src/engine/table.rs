@@ -3,6 +3,7 @@
 use super::dictionary::{Dictionary, Kind, Traits, ValueId, stable_hash};
 use super::field::Slot;
 use super::kernel::one_slip;
+use super::probe::Frequencies;
 use crate::clean::Keys;
 use rayon::prelude::*;
 
@@ -61,7 +62,7 @@ pub(crate) enum Family {
 
 impl Family {
     pub(crate) const COUNT: usize = 15;
-    const ALL: [(Self, &'static [Slot]); Self::COUNT] = [
+    pub(crate) const ALL: [(Self, &'static [Slot]); Self::COUNT] = [
         (Self::First, &[Slot::First]),
         (Self::Middle, &[Slot::Middle]),
         (Self::Last, &[Slot::Last]),
@@ -272,19 +273,26 @@ impl Table {
         }
     }
 
-    /// Takes counts from elsewhere, for the values that stand in this table.
-    pub(crate) fn count_as(&mut self, held: impl Fn(&'static str, &str) -> u32, present: impl Fn(&'static str) -> u32) {
+    /// Takes counts from elsewhere, for the values that stand in this table, and forgets those that too many share.
+    pub(crate) fn count_as(&mut self, known: &dyn Frequencies) {
         for (place, (family, slots)) in Family::ALL.iter().enumerate() {
             let Some(slot) = slots.first() else { continue };
             let dictionary = &self.dictionaries[slot.dictionary()];
-            let mut counts = vec![0; dictionary.len()];
+            let (mut counts, mut seen) = (vec![0; dictionary.len()], vec![false; dictionary.len()]);
+            let mut shared = vec![false; dictionary.len()];
+            let is_asked = matches!(family, Family::Email | Family::Phone | Family::Licence | Family::Vin);
             for value in self.rows.iter().flat_map(|row| slots.iter().map(|slot| row[slot.place()])) {
-                if value != 0 {
-                    counts[value as usize] = held(family.name(), dictionary.text(value));
+                if value != 0 && !std::mem::replace(&mut seen[value as usize], true) {
+                    let text = dictionary.text(value);
+                    counts[value as usize] = known.held(family.name(), text);
+                    shared[value as usize] = is_asked && known.is_shared(family.name(), text);
                 }
             }
             self.counts[place] = counts;
-            self.present[place] = present(family.name());
+            self.present[place] = known.present(family.name());
+            if shared.contains(&true) {
+                self.forget(*family, shared);
+            }
         }
     }
 
@@ -379,6 +387,31 @@ impl Table {
         self.id_text.push_str(id);
         self.ids.push(u32::try_from(self.id_text.len()).unwrap_or(u32::MAX));
         (self.rows.len() - 1) as RecordNo
+    }
+
+    /// The marked values of a family: field, value and how many records hold it.
+    pub(crate) fn named(&self, family: Family, marked: &[bool]) -> Vec<(&'static str, String, u32)> {
+        let Some(dictionary) = family.slots().first().map(|slot| &self.dictionaries[slot.dictionary()]) else {
+            return Vec::new();
+        };
+        (1..marked.len())
+            .filter(|value| marked[*value])
+            .map(|value| (family.name(), dictionary.text(value as ValueId).to_owned(), self.counts[family as usize][value]))
+            .collect()
+    }
+
+    /// The values that several hold, of the families whose frequency counts.
+    pub(crate) fn held_by_several(&self) -> Vec<(&'static str, String, u32)> {
+        Family::ALL
+            .iter()
+            .filter(|(family, _)| {
+                !matches!(family, Family::Middle | Family::Number | Family::Extra | Family::State)
+            })
+            .flat_map(|(family, _)| {
+                let several: Vec<bool> = self.counts(*family).iter().map(|held| *held > 1).collect();
+                self.named(*family, &several)
+            })
+            .collect()
     }
 
     /// Forgets a value wherever it stands: nothing can be learned from it.

@@ -7,10 +7,11 @@ use chrono::{DateTime, Utc};
 use domain::{CandidateId, GoldenId, ObjectKind};
 use sea_orm::QueryResult;
 use serde::Serialize;
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// A pair to ask about.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Question {
     /// The smaller id.
     pub left: GoldenId,
@@ -19,7 +20,9 @@ pub struct Question {
     /// 0 to 1.
     pub score: f32,
     /// What speaks for it and what against.
-    pub reason: &'static str,
+    pub reason: String,
+    /// A keyed hash of what both say of who they are; a "no" holds as long as this stays. Always, where absent.
+    pub told: Option<i64>,
 }
 
 /// A candidate.
@@ -50,7 +53,40 @@ pub struct CandidateRow {
     pub created_at: DateTime<Utc>,
 }
 
-/// Asks; a pair that was asked before is not asked again.
+/// Those of these questions that are not answered: a pair about which somebody said "no" is asked about again only where
+/// one of the two says something else by now.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn worth_asking(tx: &TenantTx, questions: Vec<Question>) -> Result<Vec<Question>, StoreError> {
+    if questions.is_empty() {
+        return Ok(questions);
+    }
+    let left: Vec<Uuid> = questions.iter().map(|q| q.left.0).collect();
+    let right: Vec<Uuid> = questions.iter().map(|q| q.right.0).collect();
+    let rows = tx
+        .rows(
+            "SELECT c.left_golden, c.right_golden, c.told FROM candidate c
+             JOIN unnest($2::uuid[], $3::uuid[]) AS t (l, r) ON c.left_golden = t.l AND c.right_golden = t.r
+             WHERE c.tenant_id = $1 AND c.state = 'not_a_match'",
+            [tx.owner(), left.into(), right.into()],
+        )
+        .await?;
+    let mut refused: HashMap<(GoldenId, GoldenId), Option<i64>> = HashMap::new();
+    for row in &rows {
+        let pair = (GoldenId(get(row, "left_golden")?), GoldenId(get(row, "right_golden")?));
+        refused.insert(pair, get(row, "told")?);
+    }
+    Ok(questions
+        .into_iter()
+        .filter(|q| {
+            refused.get(&(q.left, q.right)).is_none_or(|told| told.is_some() && q.told.is_some() && *told != q.told)
+        })
+        .collect())
+}
+
+/// Asks. A pair that is open already is shown with the newest score; one that was answered is asked about again only
+/// where one of the two says something else by now.
 ///
 /// # Errors
 /// [`StoreError::Database`].
@@ -67,12 +103,21 @@ pub async fn ask(
     let left: Vec<Uuid> = questions.iter().map(|q| q.left.0).collect();
     let right: Vec<Uuid> = questions.iter().map(|q| q.right.0).collect();
     let scores: Vec<f32> = questions.iter().map(|q| q.score).collect();
-    let reasons: Vec<String> = questions.iter().map(|q| q.reason.to_owned()).collect();
+    let reasons: Vec<String> = questions.iter().map(|q| q.reason.clone()).collect();
+    let told: Vec<Option<i64>> = questions.iter().map(|q| q.told).collect();
     tx.run(
-        "INSERT INTO candidate (tenant_id, id, object, left_golden, right_golden, score, reason, state, created_at)
-         SELECT $1, id, $2, l, r, score, reason, 'open', $8
-         FROM unnest($3::uuid[], $4::uuid[], $5::uuid[], $6::real[], $7::text[]) AS t (id, l, r, score, reason)
-         ON CONFLICT (tenant_id, left_golden, right_golden) DO NOTHING",
+        &format!(
+            "INSERT INTO candidate (tenant_id, id, object, left_golden, right_golden, score, reason, state, created_at,
+                                    told, stake)
+             SELECT $1, id, $2, l, r, score, reason, 'open', $8, told, {STAKE}
+             FROM unnest($3::uuid[], $4::uuid[], $5::uuid[], $6::real[], $7::text[], $9::bigint[])
+                  AS t (id, l, r, score, reason, told)
+             ON CONFLICT (tenant_id, left_golden, right_golden) DO UPDATE SET
+                 score = excluded.score, reason = excluded.reason, told = excluded.told, stake = excluded.stake,
+                 state = 'open', decided_by = NULL, decided_at = NULL, moved = '{{}}'
+             WHERE candidate.state = 'open' OR (candidate.state = 'not_a_match' AND excluded.told IS NOT NULL
+                                                AND candidate.told <> excluded.told)"
+        ),
         [
             tx.owner(),
             object.code().into(),
@@ -82,9 +127,55 @@ pub async fn ask(
             scores.into(),
             reasons.into(),
             now.into(),
+            told.into(),
         ],
     )
     .await
+}
+
+/// What hangs on entities `t.l` and `t.r`: a deal counts five, a lead three, a repair order or a vehicle one.
+const STAKE: &str = "coalesce((
+    SELECT least(sum(CASE r.object WHEN 4 THEN 5 WHEN 6 THEN 3 ELSE 1 END), 1000000)::int
+    FROM source_record s
+    JOIN reference f ON f.tenant_id = $1 AND f.connection_id = s.connection_id AND f.object = s.object
+                    AND f.external_id = s.external_id
+    JOIN source_record r ON r.tenant_id = $1 AND r.id = f.record_id AND r.state = 1
+    WHERE s.tenant_id = $1 AND s.golden_id IN (t.l, t.r) AND s.state = 1), 0)";
+
+/// Notes that two entities were joined without asking anybody, so that it is seen and can be undone. Returns the id.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn note_joined(
+    tx: &TenantTx,
+    object: ObjectKind,
+    joined: &Question,
+    moved: Vec<Uuid>,
+    now: DateTime<Utc>,
+) -> Result<CandidateId, StoreError> {
+    let row = tx
+        .row(
+            "INSERT INTO candidate (tenant_id, id, object, left_golden, right_golden, score, reason, state, created_at,
+                                    decided_at, moved)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, 'merged', $8, $8, $9)
+             ON CONFLICT (tenant_id, left_golden, right_golden) DO UPDATE SET
+                 score = excluded.score, reason = excluded.reason, state = 'merged', decided_by = NULL,
+                 decided_at = excluded.decided_at, moved = excluded.moved
+             RETURNING id",
+            [
+                tx.owner(),
+                CandidateId::new().0.into(),
+                object.code().into(),
+                joined.left.0.into(),
+                joined.right.0.into(),
+                joined.score.into(),
+                joined.reason.clone().into(),
+                now.into(),
+                moved.into(),
+            ],
+        )
+        .await?;
+    row.map_or(Err(StoreError::Conflict), |row| Ok(CandidateId(get(&row, "id")?)))
 }
 
 /// One candidate, locked until the transaction ends, so that two people never decide the same pair at once.

@@ -420,6 +420,27 @@ pub async fn by_ids(tx: &TenantTx, ids: Vec<Uuid>) -> Result<Vec<MemberRow>, Sto
     rows.iter().map(|row| member(tx, row)).collect()
 }
 
+/// The next living records of one kind behind `after`, by id.
+///
+/// # Errors
+/// [`StoreError::Database`], [`StoreError::Seal`].
+pub async fn piece(
+    tx: &TenantTx,
+    object: ObjectKind,
+    after: Uuid,
+    limit: i64,
+) -> Result<Vec<MemberRow>, StoreError> {
+    let rows = tx
+        .rows(
+            "SELECT id, golden_id, connection_id, external_id, changed_at, first_seen_at, landed_at, doc FROM source_record
+             WHERE tenant_id = $1 AND id > $2 AND object = $3 AND state = 1 AND golden_id IS NOT NULL
+             ORDER BY id LIMIT $4",
+            [tx.owner(), after.into(), object.code().into(), limit.into()],
+        )
+        .await?;
+    rows.iter().map(|row| member(tx, row)).collect()
+}
+
 fn member(tx: &TenantTx, row: &QueryResult) -> Result<MemberRow, StoreError> {
     let id = SourceRecordId(get(row, "id")?);
     Ok(MemberRow {
