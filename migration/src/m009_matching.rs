@@ -13,8 +13,9 @@ const RIGHTS: &str = "SELECT, INSERT, UPDATE, DELETE";
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let plain: String =
-            ["match_model", "match_rules", "shared_value"].map(|table| lock_to_tenant(table, "tenant_id", RIGHTS)).concat();
+        let plain: String = ["match_model", "match_rules", "shared_value"]
+            .map(|table| lock_to_tenant(table, "tenant_id", RIGHTS))
+            .concat();
         let large: String = ["match_link", "value_count"]
             .map(|table| lock_to_tenant(table, "tenant_id", RIGHTS) + &partitions(table, PARTS, RIGHTS))
             .concat();

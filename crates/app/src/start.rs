@@ -96,7 +96,8 @@ impl App {
     pub fn assemble(db: Db, config: AppConfig, clock: Clock, budget_of: Arc<BudgetOf>) -> Result<Self, StartError> {
         let mailer = Mailer::new(&config.mail)?;
         let http = VendorHttp::pool(config.vendors.allow_private_hosts)?;
-        let inner = Inner { db, config, clock, mailer, hasher: Hasher::new(), http, budget_of, judges: Judges::default() };
+        let inner =
+            Inner { db, config, clock, mailer, hasher: Hasher::new(), http, budget_of, judges: Judges::default() };
         Ok(Self { inner: Arc::new(inner) })
     }
 

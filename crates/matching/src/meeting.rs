@@ -3,6 +3,7 @@
 //! An entity that people and systems know stands: its records stay together. What is new joins it, starts one, or
 //! brings two together where that is beyond doubt; a changed record leaves where nothing speaks for it any more.
 
+use crate::Verdict;
 use crate::assign::Assignment;
 use crate::clean::Keys;
 use crate::engine::cluster::{ClusterRules, Decided, cluster};
@@ -16,7 +17,6 @@ use crate::engine::{Edge, Frequencies, Step, Table, Waterfall};
 use crate::hierarchy;
 use crate::person::person_keys;
 use crate::scoring::{Say, Scoring};
-use crate::Verdict;
 use domain::{GoldenId, Record, RooftopId, SourceRecordId};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -226,16 +226,18 @@ impl<'a> Meeting<'a> {
             })
             .collect();
         let reconciled = reconcile(&standings, new_golden);
-        let golden_of = |place: u32| {
-            self.people.get(place as usize).and_then(|person| reconciled.golden.get(&person.id)).copied()
-        };
+        let golden_of =
+            |place: u32| self.people.get(place as usize).and_then(|person| reconciled.golden.get(&person.id)).copied();
         let mut settled = Settled { assignments: self.assignments(links, golden_of), ..Settled::default() };
         for change in reconciled.changes {
             // Standing entities are kept whole, so that none is ever split here.
             let Change::Merged { gone, into } = change else { continue };
             let best = best(links, |link| {
                 let ends = (stands(link.left), stands(link.right));
-                ends == (Some(gone), Some(into)) || ends == (Some(into), Some(gone)) || ends.0 == Some(gone) || ends.1 == Some(gone)
+                ends == (Some(gone), Some(into))
+                    || ends == (Some(into), Some(gone))
+                    || ends.0 == Some(gone)
+                    || ends.1 == Some(gone)
             });
             settled.joined.push(Joined {
                 gone,
@@ -319,7 +321,8 @@ impl<'a> Meeting<'a> {
                 Some(if person.golden == Some(golden) {
                     Assignment::Stays(golden)
                 } else if standing.contains(&golden) || !started.insert(golden) {
-                    let reason = best_of.get(&place).and_then(|link| link.rule).map_or("Alike beyond doubt", |(r, _)| r);
+                    let reason =
+                        best_of.get(&place).and_then(|link| link.rule).map_or("Alike beyond doubt", |(r, _)| r);
                     Assignment::Joins { golden, reason }
                 } else {
                     Assignment::Starts(golden)

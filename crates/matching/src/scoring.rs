@@ -39,14 +39,7 @@ pub struct Rules {
 
 impl Default for Rules {
     fn default() -> Self {
-        Self {
-            email: Say::Join,
-            phone: Say::Join,
-            address: Say::Join,
-            auto: None,
-            review: None,
-            across_rooftops: true,
-        }
+        Self { email: Say::Join, phone: Say::Join, address: Say::Join, auto: None, review: None, across_rooftops: true }
     }
 }
 
@@ -63,8 +56,7 @@ impl Scoring {
     /// Judging by a model. `bands` as calibrated with it; the rules may move them.
     #[must_use]
     pub fn new(model: &Model, bands: Bands, rules: Rules) -> Self {
-        let bands =
-            Bands { auto: rules.auto.unwrap_or(bands.auto), review: rules.review.unwrap_or(bands.review) };
+        let bands = Bands { auto: rules.auto.unwrap_or(bands.auto), review: rules.review.unwrap_or(bands.review) };
         Self { version: model.version.clone(), weights: Weights::new(model), bands, rules }
     }
 

@@ -62,6 +62,8 @@ impl JobKind {
     pub const fn run_max(self) -> Duration {
         match self {
             Self::FetchRecord => Duration::from_secs(2 * 60),
+            // All customers in one go; what it learns is of no use in pieces.
+            Self::LearnMatching => Duration::from_secs(60 * 60),
             Self::PullObject
             | Self::PlanTargets
             | Self::DeliverTargets

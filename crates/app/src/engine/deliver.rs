@@ -13,9 +13,9 @@ use futures::future::join_all;
 use queue::{JobOutcome, Lease};
 use std::collections::{BTreeSet, HashMap};
 use std::panic::AssertUnwindSafe;
-use store::{StoreError, TenantTx};
 use store::engine::landscape::{ConnectionPlan, Landscape};
 use store::engine::{take_turn, targets};
+use store::{StoreError, TenantTx};
 
 /// One slice of deliveries; then others have their turn.
 const SLICE: TimeDelta = TimeDelta::seconds(45);

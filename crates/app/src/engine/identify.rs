@@ -1,9 +1,9 @@
 //! Step 4: who is who. Customers meet those they may be; everything else is the same by its key.
 
+use super::Engine;
 use super::ingest::Origin;
 use super::judge::Counted;
 use super::land::Fresh;
-use super::Engine;
 use chrono::{DateTime, Utc};
 use domain::{GoldenId, ObjectKind, SourceRecordId};
 use matching::{Assignment, Known, Link, Meeting, Person, Probe, SHARED_MAX, Settled, assign};
@@ -38,11 +38,8 @@ impl Engine {
         let usable: Vec<&Fresh> = fresh.iter().filter(|record| !record.is_flagged()).collect();
         let blocking: BTreeSet<i64> = usable.iter().flat_map(|record| record.blocking()).collect();
         let holders = lookup::holders(tx, blocking.into_iter().collect(), SHARED_MAX).await?;
-        let met: BTreeSet<Uuid> = holders
-            .values()
-            .filter(|ids| ids.len() <= SHARED_MAX)
-            .flat_map(|ids| ids.iter().map(|id| id.0))
-            .collect();
+        let met: BTreeSet<Uuid> =
+            holders.values().filter(|ids| ids.len() <= SHARED_MAX).flat_map(|ids| ids.iter().map(|id| id.0)).collect();
         let known = known_by_themselves(tx, records::by_ids(tx, met.into_iter().collect()).await?).await?;
         if object == ObjectKind::Customer {
             self.meet(tx, origin, &usable, &holders, known).await
@@ -120,7 +117,8 @@ impl Engine {
         now: DateTime<Utc>,
     ) -> Result<Settled, StoreError> {
         let judge = self.judge(tx).await?;
-        let rows = known_by_themselves(tx, records::members(tx, goldens.into_iter().collect()).await?).await?;
+        let goldens: Vec<Uuid> = goldens.into_iter().collect();
+        let rows = known_by_themselves(tx, records::members(tx, goldens.clone()).await?).await?;
         let counted = Counted { judge: &judge, keys: tx.keys(), crowded: HashSet::new() };
         let people: Vec<Person> = rows.iter().map(|row| person(row, landscape)).collect();
         let everybody: Vec<Uuid> = people.iter().map(|person| person.id.0).collect();
@@ -132,6 +130,9 @@ impl Engine {
         links::forget(tx, everybody).await?;
         self.keep_links(tx, &meeting, &links, now).await?;
         let questions = self.conclude(tx, &settled, now).await?;
+        // A question that stays keeps its place in the queue, and who looks at it.
+        let asked = questions.iter().map(|question| (question.left, question.right)).collect();
+        candidates::withdraw(tx, goldens, asked).await?;
         candidates::ask(tx, ObjectKind::Customer, &questions, now).await?;
         Ok(settled)
     }
@@ -199,11 +200,7 @@ impl Engine {
 }
 
 /// Which people of a page meet whom, each pair once: those that share a key which not too many hold.
-fn pairs(
-    usable: &[&Fresh],
-    holders: &HashMap<i64, Vec<SourceRecordId>>,
-    people: &[Person],
-) -> BTreeSet<(u32, u32)> {
+fn pairs(usable: &[&Fresh], holders: &HashMap<i64, Vec<SourceRecordId>>, people: &[Person]) -> BTreeSet<(u32, u32)> {
     let places: HashMap<SourceRecordId, u32> = (0..).zip(people).map(|(place, person)| (person.id, place)).collect();
     let mut in_page: HashMap<i64, Vec<u32>> = HashMap::new();
     for (place, record) in (0..).zip(usable) {
@@ -242,7 +239,11 @@ async fn by_key(
     };
     let known: Vec<Known> = known
         .into_iter()
-        .map(|row| Known { id: row.id, golden: row.golden, record: row.doc.known_as().unwrap_or(&row.doc.record).clone() })
+        .map(|row| Known {
+            id: row.id,
+            golden: row.golden,
+            record: row.doc.known_as().unwrap_or(&row.doc.record).clone(),
+        })
         .collect();
     let probes: Vec<Probe<'_>> = usable
         .iter()

@@ -1,8 +1,8 @@
 //! Steps 1 to 6 for one prepared page, inside one transaction.
 
 use super::Engine;
-use super::identify::Identified;
 use super::agree::Touched;
+use super::identify::Identified;
 use super::land::{Fresh, keys_of, member_of, sort_out, tally, write_failures, write_records};
 use super::prepare::PreparedPage;
 use chrono::{DateTime, Utc};

@@ -8,17 +8,15 @@ use chrono::{DateTime, Utc};
 use domain::schema::FieldType;
 use domain::{Failure, Fault, Field, GoldenId, NextStep, ObjectKind, Record, RunId, SourceRecordId};
 use matching::Assignment;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use store::engine::candidates::Question;
 use store::engine::failures::{self, Report};
 use store::engine::landscape::ConnectionPlan;
-use store::engine::lookup;
 use store::engine::records::{self, Before, MemberRow, RecordState, SourceDoc, Write};
 use store::engine::references::{self, Reference};
 use store::engine::runs::Counts;
 use store::{StoreError, TenantTx};
-use uuid::Uuid;
 
 /// What a record of the page came to be, before it is written.
 pub(crate) struct Fresh {

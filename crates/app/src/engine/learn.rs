@@ -4,17 +4,17 @@
 
 use super::judge::{stored, value_key};
 use super::{Engine, EngineError};
-use chrono::TimeDelta;
+use domain::permission::Permission;
 use domain::{GoldenId, Lane, ObjectKind};
 use matching::clean::Keys;
 use matching::engine::Model;
 use matching::{Learned, learn, person_keys};
 use queue::{JobKind, JobOutcome, Lease, NewJob, enqueue};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use store::TenantTx;
 use store::engine::landscape::Landscape;
 use store::engine::models::{self, ModelRow, SharedValue};
-use store::engine::{goldens, records, take_turn};
+use store::engine::{candidates, goldens, records, take_turn};
+use store::{TenantScope, TenantTx, audit};
 use uuid::Uuid;
 
 /// Records read at once.
@@ -40,6 +40,19 @@ pub(crate) fn learn_job() -> NewJob {
 }
 
 impl Engine {
+    /// Asks for learning now.
+    ///
+    /// # Errors
+    /// [`EngineError::Store`]; not permitted where the caller may not change how the group matches.
+    pub async fn start_learning(&self, scope: &TenantScope) -> Result<(), EngineError> {
+        scope.require_at(None, Permission::ManageConnections)?;
+        let tx = self.db.tenant(scope).await?;
+        enqueue(&tx, &learn_job()).await?;
+        audit::append(&tx, "matching.learning_asked", "matching", "", serde_json::json!({}), self.now()).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
     /// Asks for learning where a tenant has grown enough since the last time.
     pub(crate) async fn ask_to_learn(&self, tx: &TenantTx) -> Result<(), EngineError> {
         let people = customers(tx).await?;
@@ -70,16 +83,25 @@ impl Engine {
         if lease.is_lost() {
             return Ok(JobOutcome::Done);
         }
-        let groups = groups(&learned.pairs, &entity_of);
+        let mut pairs: Vec<(f64, GoldenId, GoldenId)> = learned
+            .pairs
+            .iter()
+            .filter_map(|(left, right, probability)| {
+                Some((*probability, *entity_of.get(left)?, *entity_of.get(right)?))
+            })
+            .collect();
+        // What was asked before is judged anew.
+        let tx = self.db.tenant(&lease.scope()).await?;
+        let open = candidates::open_pairs(&tx, ObjectKind::Customer).await?;
+        drop(tx);
+        pairs.extend(open.into_iter().map(|(left, right, score)| (f64::from(score), left, right)));
+        let groups = groups(pairs);
         self.keep_learned(lease, learned, many, standing.model).await?;
         self.look_again(lease, groups).await
     }
 
     /// All customers as their systems knew them: keys by record, and the entity of each.
-    async fn everybody(
-        &self,
-        lease: &Lease,
-    ) -> Result<(Vec<(String, Keys)>, HashMap<String, GoldenId>), EngineError> {
+    async fn everybody(&self, lease: &Lease) -> Result<(Vec<(String, Keys)>, HashMap<String, GoldenId>), EngineError> {
         let (mut people, mut entity_of, mut after) = (Vec::new(), HashMap::new(), Uuid::nil());
         loop {
             let tx = self.db.tenant(&lease.scope()).await?;
@@ -184,15 +206,13 @@ async fn customers(tx: &TenantTx) -> Result<i64, EngineError> {
     Ok(counts.into_iter().find(|(object, _)| *object == ObjectKind::Customer).map_or(0, |(_, many)| many))
 }
 
-/// Entities that pairs of their records connect, the most certain pairs first; no group grows beyond what a person can
+/// Entities that pairs connect, the most certain pairs first; no group grows beyond what a person can
 /// look at.
-fn groups(pairs: &[(String, String, f64)], entity_of: &HashMap<String, GoldenId>) -> Vec<BTreeSet<Uuid>> {
+fn groups(pairs: Vec<(f64, GoldenId, GoldenId)>) -> Vec<BTreeSet<Uuid>> {
     let mut order: Vec<(f64, Uuid, Uuid)> = pairs
-        .iter()
-        .filter_map(|(left, right, probability)| {
-            let (a, b) = (entity_of.get(left)?.0, entity_of.get(right)?.0);
-            (a != b).then_some((*probability, a.min(b), a.max(b)))
-        })
+        .into_iter()
+        .filter(|(_, a, b)| a != b)
+        .map(|(probability, a, b)| (probability, a.0.min(b.0), a.0.max(b.0)))
         .collect();
     order.sort_by(|x, y| y.0.total_cmp(&x.0).then_with(|| (x.1, x.2).cmp(&(y.1, y.2))));
     let mut group_of: HashMap<Uuid, usize> = HashMap::new();

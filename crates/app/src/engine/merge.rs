@@ -4,10 +4,10 @@ use super::Engine;
 use chrono::{DateTime, Utc};
 use domain::{GoldenId, Lane, ObjectKind};
 use std::collections::BTreeSet;
-use store::{StoreError, TenantTx};
 use store::engine::goldens::{self, GoldenState};
 use store::engine::landscape::Landscape;
 use store::engine::{candidates, records, take_turn, targets};
+use store::{StoreError, TenantTx};
 use uuid::Uuid;
 
 impl Engine {

@@ -357,12 +357,19 @@ async fn what_a_person_told_apart_is_not_joined_by_the_next_sync() {
     drop(tx);
 
     here.engine.decide_candidate(&here.scope, pair.id, Verdict::NotAMatch).await.unwrap();
+    let open = async || {
+        let tx = here.test.db.tenant(&here.scope).await.unwrap();
+        candidates::count_open(&tx, None).await.unwrap()
+    };
+    let mut lee = customer("Ann", "Lee", "b@example.com");
+    lee["consent_email"] = json!("opted_in");
+    DMS.put(CUSTOMER, "2", lee);
+    here.sync(here.dms, CUSTOMER).await;
+    assert_eq!((here.goldens(CUSTOMER).await.len(), open().await), (2, 0), "nothing new was said about who they are");
+
     DMS.put(CUSTOMER, "2", customer("Anna", "Lee", "b@example.com"));
     here.sync(here.dms, CUSTOMER).await;
-
-    assert_eq!(here.goldens(CUSTOMER).await.len(), 2);
-    let tx = here.test.db.tenant(&here.scope).await.unwrap();
-    assert_eq!(candidates::count_open(&tx, None).await.unwrap(), 0);
+    assert_eq!((here.goldens(CUSTOMER).await.len(), open().await), (2, 1), "asked again, and never joined alone");
 }
 
 #[tokio::test]

@@ -396,7 +396,9 @@ impl Table {
         };
         (1..marked.len())
             .filter(|value| marked[*value])
-            .map(|value| (family.name(), dictionary.text(value as ValueId).to_owned(), self.counts[family as usize][value]))
+            .map(|value| {
+                (family.name(), dictionary.text(value as ValueId).to_owned(), self.counts[family as usize][value])
+            })
             .collect()
     }
 
@@ -404,9 +406,7 @@ impl Table {
     pub(crate) fn held_by_several(&self) -> Vec<(&'static str, String, u32)> {
         Family::ALL
             .iter()
-            .filter(|(family, _)| {
-                !matches!(family, Family::Middle | Family::Number | Family::Extra | Family::State)
-            })
+            .filter(|(family, _)| !matches!(family, Family::Middle | Family::Number | Family::Extra | Family::State))
             .flat_map(|(family, _)| {
                 let several: Vec<bool> = self.counts(*family).iter().map(|held| *held > 1).collect();
                 self.named(*family, &several)

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use domain::{CandidateId, GoldenId, ObjectKind};
 use sea_orm::QueryResult;
 use serde::Serialize;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use uuid::Uuid;
 
 /// A pair to ask about.
@@ -104,12 +104,13 @@ pub async fn ask(
     let right: Vec<Uuid> = questions.iter().map(|q| q.right.0).collect();
     let scores: Vec<f32> = questions.iter().map(|q| q.score).collect();
     let reasons: Vec<String> = questions.iter().map(|q| q.reason.clone()).collect();
-    let told: Vec<Option<i64>> = questions.iter().map(|q| q.told).collect();
+    // Zero stands in for none, which an array cannot hold here.
+    let told: Vec<i64> = questions.iter().map(|q| q.told.unwrap_or_default()).collect();
     tx.run(
         &format!(
             "INSERT INTO candidate (tenant_id, id, object, left_golden, right_golden, score, reason, state, created_at,
                                     told, stake)
-             SELECT $1, id, $2, l, r, score, reason, 'open', $8, told, {STAKE}
+             SELECT $1, id, $2, l, r, score, reason, 'open', $8, nullif(told, 0), {STAKE}
              FROM unnest($3::uuid[], $4::uuid[], $5::uuid[], $6::real[], $7::text[], $9::bigint[])
                   AS t (id, l, r, score, reason, told)
              ON CONFLICT (tenant_id, left_golden, right_golden) DO UPDATE SET
@@ -141,6 +142,45 @@ const STAKE: &str = "coalesce((
                     AND f.external_id = s.external_id
     JOIN source_record r ON r.tenant_id = $1 AND r.id = f.record_id AND r.state = 1
     WHERE s.tenant_id = $1 AND s.golden_id IN (t.l, t.r) AND s.state = 1), 0)";
+
+/// The open questions about entities of one kind: both sides and the score.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn open_pairs(tx: &TenantTx, object: ObjectKind) -> Result<Vec<(GoldenId, GoldenId, f32)>, StoreError> {
+    let rows = tx
+        .rows(
+            "SELECT left_golden, right_golden, score FROM candidate
+             WHERE tenant_id = $1 AND object = $2 AND state = 'open' ORDER BY id",
+            [tx.owner(), object.code().into()],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| Ok((GoldenId(get(row, "left_golden")?), GoldenId(get(row, "right_golden")?), get(row, "score")?)))
+        .collect()
+}
+
+/// Takes the open questions among these entities back that the engine asked by what they say and asks no more; `asked`
+/// are those that stay.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn withdraw(
+    tx: &TenantTx,
+    goldens: Vec<Uuid>,
+    asked: BTreeSet<(GoldenId, GoldenId)>,
+) -> Result<(), StoreError> {
+    let (left, right): (Vec<Uuid>, Vec<Uuid>) = asked.into_iter().map(|(left, right)| (left.0, right.0)).unzip();
+    tx.run(
+        "DELETE FROM candidate c WHERE tenant_id = $1 AND state = 'open' AND told IS NOT NULL
+           AND left_golden = ANY($2) AND right_golden = ANY($2)
+           AND NOT EXISTS (SELECT FROM unnest($3::uuid[], $4::uuid[]) AS t (l, r)
+                           WHERE c.left_golden = t.l AND c.right_golden = t.r)",
+        [tx.owner(), goldens.into(), left.into(), right.into()],
+    )
+    .await?;
+    Ok(())
+}
 
 /// Notes that two entities were joined without asking anybody, so that it is seen and can be undone. Returns the id.
 ///

@@ -156,9 +156,7 @@ pub async fn standing(tx: &TenantTx) -> Result<Standing, StoreError> {
             [tx.owner()],
         )
         .await?;
-    row.map_or(Ok(Standing::default()), |row| {
-        Ok(Standing { model: get(&row, "model")?, rules: get(&row, "rules")? })
-    })
+    row.map_or(Ok(Standing::default()), |row| Ok(Standing { model: get(&row, "model")?, rules: get(&row, "rules")? }))
 }
 
 /// One model.
@@ -166,9 +164,8 @@ pub async fn standing(tx: &TenantTx) -> Result<Standing, StoreError> {
 /// # Errors
 /// [`StoreError::Database`].
 pub async fn find(tx: &TenantTx, version: i32) -> Result<Option<ModelRow>, StoreError> {
-    let row = tx
-        .row("SELECT * FROM match_model WHERE tenant_id = $1 AND version = $2", [tx.owner(), version.into()])
-        .await?;
+    let row =
+        tx.row("SELECT * FROM match_model WHERE tenant_id = $1 AND version = $2", [tx.owner(), version.into()]).await?;
     row.as_ref().map(read).transpose()
 }
 
@@ -177,8 +174,7 @@ pub async fn find(tx: &TenantTx, version: i32) -> Result<Option<ModelRow>, Store
 /// # Errors
 /// [`StoreError::Database`].
 pub async fn list(tx: &TenantTx) -> Result<Vec<ModelRow>, StoreError> {
-    let rows =
-        tx.rows("SELECT * FROM match_model WHERE tenant_id = $1 ORDER BY version DESC", [tx.owner()]).await?;
+    let rows = tx.rows("SELECT * FROM match_model WHERE tenant_id = $1 ORDER BY version DESC", [tx.owner()]).await?;
     rows.iter().map(read).collect()
 }
 
@@ -214,10 +210,7 @@ pub async fn keep_counts(tx: &TenantTx, version: i32, counts: &[(i64, i32)]) -> 
 /// [`StoreError::Database`].
 pub async fn counts(tx: &TenantTx, version: i32) -> Result<HashMap<i64, u32>, StoreError> {
     let rows = tx
-        .rows(
-            "SELECT key, held FROM value_count WHERE tenant_id = $1 AND version = $2",
-            [tx.owner(), version.into()],
-        )
+        .rows("SELECT key, held FROM value_count WHERE tenant_id = $1 AND version = $2", [tx.owner(), version.into()])
         .await?;
     let mut counts = HashMap::with_capacity(rows.len());
     for row in &rows {
@@ -294,9 +287,8 @@ pub async fn shared_keys(tx: &TenantTx) -> Result<Vec<i64>, StoreError> {
 /// # Errors
 /// [`StoreError::Database`].
 pub async fn rules(tx: &TenantTx) -> Result<Option<RulesRow>, StoreError> {
-    let row = tx
-        .row("SELECT * FROM match_rules WHERE tenant_id = $1 ORDER BY version DESC LIMIT 1", [tx.owner()])
-        .await?;
+    let row =
+        tx.row("SELECT * FROM match_rules WHERE tenant_id = $1 ORDER BY version DESC LIMIT 1", [tx.owner()]).await?;
     row.map(|row| {
         Ok(RulesRow {
             version: get(&row, "version")?,

@@ -424,12 +424,7 @@ pub async fn by_ids(tx: &TenantTx, ids: Vec<Uuid>) -> Result<Vec<MemberRow>, Sto
 ///
 /// # Errors
 /// [`StoreError::Database`], [`StoreError::Seal`].
-pub async fn piece(
-    tx: &TenantTx,
-    object: ObjectKind,
-    after: Uuid,
-    limit: i64,
-) -> Result<Vec<MemberRow>, StoreError> {
+pub async fn piece(tx: &TenantTx, object: ObjectKind, after: Uuid, limit: i64) -> Result<Vec<MemberRow>, StoreError> {
     let rows = tx
         .rows(
             "SELECT id, golden_id, connection_id, external_id, changed_at, first_seen_at, landed_at, doc FROM source_record
