@@ -25,7 +25,10 @@ pub(crate) struct Judge {
 
 /// The judges of the tenants that were asked last.
 #[derive(Clone, Default)]
-pub struct Judges(Arc<Mutex<Vec<(TenantId, Arc<Judge>)>>>);
+pub struct Judges(Arc<Mutex<Kept>>);
+
+/// Whose judge, who was asked last at the end.
+type Kept = Vec<(TenantId, Arc<Judge>)>;
 
 impl Judges {
     fn kept(&self, tenant: TenantId, standing: Standing) -> Option<Arc<Judge>> {
