@@ -70,6 +70,11 @@ CREATE TABLE match_link (
     left_record uuid NOT NULL,
     right_record uuid NOT NULL,
     log2_odds double precision NOT NULL,
+    -- The same without the tenant's rules; which rule says something of the pair (email, phone, address), and whether it
+    -- says that they are the same or only that they may be.
+    score double precision NOT NULL,
+    rule text NOT NULL DEFAULT '',
+    rule_same boolean NOT NULL DEFAULT false,
     -- The model's version, and its steps: what is weighed, what was found, bits.
     model text NOT NULL,
     steps jsonb NOT NULL,

@@ -17,6 +17,7 @@ pub mod identity;
 pub mod ingress;
 pub mod mail;
 pub mod mappings;
+pub mod matching;
 pub mod people;
 mod readable;
 pub mod records;

@@ -19,6 +19,21 @@ pub enum Rule {
     Address,
 }
 
+impl Rule {
+    /// All of them, the most telling first.
+    pub const ALL: [Self; 3] = [Self::Email, Self::Phone, Self::Address];
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Phone => "phone",
+            Self::Address => "address",
+        }
+    }
+}
+
 /// The keys of a record by the hierarchy. `rooftop` because a stock number means something only at its rooftop.
 pub(crate) fn keys(record: &Record, rooftop: Option<RooftopId>) -> Vec<Key> {
     let mut keys = Vec::with_capacity(8);

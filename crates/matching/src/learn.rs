@@ -28,7 +28,7 @@ pub struct Learned {
     pub counts: Vec<(&'static str, String, u32)>,
     /// Values that say nothing about who somebody is.
     pub shared: Vec<Shared>,
-    /// Records, by id, that may be one person, with the probability.
+    /// Records, by id, that may be one person, with log2 odds.
     pub pairs: Vec<(String, String, f64)>,
 }
 
@@ -57,7 +57,7 @@ pub fn learn(records: &[(String, Keys)], prior: &Model, version: &str) -> Learne
             .edges
             .iter()
             .filter(|edge| edge.probability() >= least)
-            .map(|edge| (id(edge.left), id(edge.right), edge.probability()))
+            .map(|edge| (id(edge.left), id(edge.right), edge.log2_odds))
             .collect(),
         bands: found.bands,
         model: found.model,

@@ -11,13 +11,15 @@ mod learn;
 mod meeting;
 mod names;
 mod person;
+mod refit;
 mod scoring;
 
 pub use assign::{Assigned, Assignment, Known, Probe, Review, assign};
 pub use hierarchy::Rule;
 pub use learn::{Learned, Shared, learn};
-pub use meeting::{Doubt, Joined, Link, Meeting, Person, Settled};
+pub use meeting::{Doubt, Joined, Link, Meeting, Person, Said, Settled};
 pub use person::person_keys;
+pub use refit::{Agreement, REVIEWED_MIN, Refit, Reviewed, TooLittle, refit};
 pub use scoring::{Rules, Say, Scoring};
 
 use domain::{ObjectKind, Record, RooftopId};

@@ -14,9 +14,9 @@ use crate::engine::model::probability;
 use crate::engine::run::{MEAN_MIN, NAMED_MIN};
 use crate::engine::score::Scorer;
 use crate::engine::{Edge, Frequencies, Step, Table, Waterfall};
-use crate::hierarchy;
+use crate::hierarchy::{self, Rule};
 use crate::person::person_keys;
-use crate::scoring::{Say, Scoring};
+use crate::scoring::Scoring;
 use domain::{GoldenId, Record, RooftopId, SourceRecordId};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -45,8 +45,21 @@ pub struct Link {
     pub right: u32,
     /// Log2 odds, the rule included.
     pub log2_odds: f64,
-    /// What a rule of the hierarchy says of them, and what it adds.
-    rule: Option<(&'static str, f64)>,
+    /// The same without the rule.
+    pub score: f64,
+    /// What the hierarchy says of them.
+    pub said: Option<Said>,
+}
+
+/// What a rule of the hierarchy says of two people.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Said {
+    /// Which rule.
+    pub rule: Rule,
+    /// Whether it says "the same", or only "perhaps".
+    pub same: bool,
+    /// In words.
+    pub reason: &'static str,
 }
 
 impl Link {
@@ -103,9 +116,6 @@ pub struct Meeting<'a> {
     keys: Vec<Keys>,
     table: Table,
 }
-
-/// Log2 odds of what a rule joins: one in a million is wrong.
-const SURE: f64 = 20.0;
 
 impl<'a> Meeting<'a> {
     /// A meeting; places are those in `people`. `known` says how common values are.
@@ -164,8 +174,9 @@ impl<'a> Meeting<'a> {
         let scorer = Scorer::with(&self.table, &self.scoring.weights);
         let mut comparer = Comparer::small(&self.table);
         let mut told = explain_by(&scorer, &mut comparer, &self.scoring.version, link.left, link.right);
-        if let Some((reason, bits)) = link.rule {
-            told.steps.push(Step { about: Cow::Borrowed("rule"), found: reason.to_owned(), bits });
+        if let Some(said) = link.said.filter(|_| link.log2_odds != link.score) {
+            let bits = link.log2_odds - link.score;
+            told.steps.push(Step { about: Cow::Borrowed("rule"), found: said.reason.to_owned(), bits });
             told.log2_odds = link.log2_odds;
             told.probability = link.probability();
         }
@@ -259,21 +270,16 @@ impl<'a> Meeting<'a> {
     /// A score with what the tenant's rules say on top.
     fn ruled(&self, left: u32, right: u32, score: f64) -> Link {
         let (left, right) = (left.min(right), left.max(right));
-        let plain = Link { left, right, log2_odds: score, rule: None };
-        let (Some(a), Some(b)) = (self.people.get(left as usize), self.people.get(right as usize)) else {
-            return plain;
+        let said = match (self.people.get(left as usize), self.people.get(right as usize)) {
+            (Some(a), Some(b)) => match hierarchy::customers(&a.record, &b.record) {
+                Some((rule, Verdict::Same { reason, .. })) => Some(Said { rule, same: true, reason }),
+                Some((rule, Verdict::Review { reason, .. })) => Some(Said { rule, same: false, reason }),
+                Some((_, Verdict::Different)) | None => None,
+            },
+            _ => None,
         };
-        let Some((rule, verdict)) = hierarchy::customers(&a.record, &b.record) else { return plain };
-        let ask = log2_odds(self.scoring.bands.review) + 0.1;
-        let (least, reason) = match (verdict, self.scoring.say(rule)) {
-            (Verdict::Same { reason, .. }, Say::Join) => (SURE, reason),
-            (Verdict::Same { reason, .. }, Say::Ask) | (Verdict::Review { reason, .. }, Say::Join | Say::Ask) => {
-                (ask, reason)
-            }
-            (Verdict::Same { .. } | Verdict::Review { .. }, Say::Weigh) | (Verdict::Different, _) => return plain,
-        };
-        let adds = (least - score).max(0.0);
-        Link { log2_odds: score + adds, rule: Some((reason, adds)), ..plain }
+        let log2_odds = self.scoring.ruled(score, said.map(|said| (said.rule, said.same)));
+        Link { left, right, log2_odds, score, said }
     }
 
     /// Changed records for which nothing in their entity speaks any more: a number that was given to somebody else.
@@ -322,7 +328,7 @@ impl<'a> Meeting<'a> {
                     Assignment::Stays(golden)
                 } else if standing.contains(&golden) || !started.insert(golden) {
                     let reason =
-                        best_of.get(&place).and_then(|link| link.rule).map_or("Alike beyond doubt", |(r, _)| r);
+                        best_of.get(&place).and_then(|link| link.said).map_or("Alike beyond doubt", |said| said.reason);
                     Assignment::Joins { golden, reason }
                 } else {
                     Assignment::Starts(golden)
@@ -371,8 +377,8 @@ impl<'a> Meeting<'a> {
 
     /// What speaks for a link and what against, in a line.
     fn reason(&self, link: &Link) -> String {
-        if let Some((reason, _)) = link.rule {
-            return reason.to_owned();
+        if let Some(said) = link.said {
+            return said.reason.to_owned();
         }
         let told = self.explain(link);
         let mut steps: Vec<&Step> = told.steps.iter().filter(|step| step.about != "prior").collect();
@@ -392,8 +398,4 @@ impl<'a> Meeting<'a> {
 
 fn best(links: &[Link], fits: impl Fn(&Link) -> bool) -> Option<&Link> {
     links.iter().filter(|link| fits(link)).max_by(|a, b| a.log2_odds.total_cmp(&b.log2_odds))
-}
-
-fn log2_odds(probability: f64) -> f64 {
-    (probability / (1.0 - probability)).log2()
 }

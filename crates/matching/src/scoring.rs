@@ -1,7 +1,8 @@
 //! How customers are judged: the model, where its bands begin, and the tenant's own rules on top.
 
+use crate::engine::model::probability;
 use crate::engine::score::Weights;
-use crate::engine::{Bands, Model};
+use crate::engine::{Band, Bands, Model};
 use crate::hierarchy::Rule;
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +44,13 @@ impl Default for Rules {
     }
 }
 
+/// Log2 odds of what a rule joins: one in a million is wrong.
+const SURE: f64 = 20.0;
+
+fn log2_odds(probability: f64) -> f64 {
+    (probability / (1.0 - probability)).log2()
+}
+
 /// Model, bands and rules, ready to judge.
 #[derive(Clone, Debug)]
 pub struct Scoring {
@@ -72,11 +80,26 @@ impl Scoring {
         self.bands
     }
 
-    pub(crate) const fn say(&self, rule: Rule) -> Say {
-        match rule {
+    /// A score with what the rules make of what the hierarchy says: the rule, and whether it says "the same".
+    #[must_use]
+    pub fn ruled(&self, score: f64, said: Option<(Rule, bool)>) -> f64 {
+        let Some((rule, same)) = said else { return score };
+        let say = match rule {
             Rule::Email => self.rules.email,
             Rule::Phone => self.rules.phone,
             Rule::Address => self.rules.address,
+        };
+        match (say, same) {
+            (Say::Join, true) => score.max(SURE),
+            // A little above where people are asked.
+            (Say::Join, false) | (Say::Ask, true | false) => score.max(log2_odds(self.bands.review) + 0.1),
+            (Say::Weigh, true | false) => score,
         }
+    }
+
+    /// What is done with a pair of these log2 odds.
+    #[must_use]
+    pub fn band(&self, log2_odds: f64) -> Band {
+        self.bands.band(probability(log2_odds))
     }
 }

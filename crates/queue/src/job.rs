@@ -25,8 +25,8 @@ pub enum JobKind {
     ReprocessRecords,
     /// Read one record anew from its system.
     FetchRecord,
-    /// Learn from all customers who is who, and look again at those who may be one.
-    LearnMatching,
+    /// Look again at all customers who may be one, if asked after learning from all of them.
+    MatchAgain,
 }
 
 impl JobKind {
@@ -39,7 +39,7 @@ impl JobKind {
         Self::ReadInbox,
         Self::ReprocessRecords,
         Self::FetchRecord,
-        Self::LearnMatching,
+        Self::MatchAgain,
     ];
 
     /// The name in the database, in logs and in metrics.
@@ -53,7 +53,7 @@ impl JobKind {
             Self::ReadInbox => "read_inbox",
             Self::ReprocessRecords => "reprocess_records",
             Self::FetchRecord => "fetch_record",
-            Self::LearnMatching => "learn_matching",
+            Self::MatchAgain => "match_again",
         }
     }
 
@@ -63,7 +63,7 @@ impl JobKind {
         match self {
             Self::FetchRecord => Duration::from_secs(2 * 60),
             // All customers in one go; what it learns is of no use in pieces.
-            Self::LearnMatching => Duration::from_secs(60 * 60),
+            Self::MatchAgain => Duration::from_secs(60 * 60),
             Self::PullObject
             | Self::PlanTargets
             | Self::DeliverTargets

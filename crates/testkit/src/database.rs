@@ -182,20 +182,15 @@ async fn template(admin: &DatabaseConnection, admin_url: &str) -> String {
 
 /// Changes with every change of a migration's text, so that an old template is never used.
 fn schema_version() -> String {
-    let text = concat!(
-        include_str!("../../../migration/src/m001_tenancy.rs"),
-        include_str!("../../../migration/src/m002_identity.rs"),
-        include_str!("../../../migration/src/m003_engine.rs"),
-        include_str!("../../../migration/src/m004_jobs.rs"),
-        include_str!("../../../migration/src/m005_mail.rs"),
-        include_str!("../../../migration/src/m006_plan_existing.rs"),
-        include_str!("../../../migration/src/m007_key_rotation.rs"),
-        include_str!("../../../migration/src/tenant_table.rs"),
-    );
-    let sum = text
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    format!("{sum:016x}")
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migration/src");
+    let mut files: Vec<_> =
+        std::fs::read_dir(folder).expect("the migrations").map(|file| file.expect("a migration").path()).collect();
+    files.sort();
+    let mut hasher = blake3::Hasher::new();
+    for file in files {
+        hasher.update(&std::fs::read(file).expect("a migration"));
+    }
+    hasher.finalize().to_hex().chars().take(16).collect()
 }
 
 async fn locked(admin: &DatabaseConnection, statement: &str) {

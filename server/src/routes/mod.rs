@@ -8,6 +8,7 @@ pub mod connectors;
 pub mod failures;
 pub mod identity;
 pub mod mappings;
+pub mod matching;
 pub mod oauth;
 pub mod overview;
 pub mod people;
@@ -37,6 +38,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .configure(runs::configure)
         .configure(records::configure)
         .configure(candidates::configure)
+        .configure(matching::configure)
         .configure(failures::configure)
         .configure(overview::configure)
         .configure(audit::configure);

@@ -32,6 +32,11 @@ struct OfObject {
 }
 
 #[derive(Deserialize)]
+struct OfMatching {
+    learn: bool,
+}
+
+#[derive(Deserialize)]
 struct OfRecord {
     record: SourceRecordId,
 }
@@ -59,7 +64,7 @@ impl EngineHandler {
                 let of: OfObject = read(args)?;
                 self.0.publish(lease, of.connection, of.object).await
             }
-            JobKind::LearnMatching => self.0.learn_matching(lease).await,
+            JobKind::MatchAgain => self.0.match_again(lease, read::<OfMatching>(args)?.learn).await,
             JobKind::ReadInbox => self.0.read_inbox(lease, read::<OfConnection>(args)?.connection).await,
             JobKind::ReprocessRecords => {
                 let of: OfObject = read(args)?;

@@ -155,6 +155,9 @@ impl Engine {
                     left: of(link.left)?,
                     right: of(link.right)?,
                     log2_odds: link.log2_odds,
+                    score: link.score,
+                    rule: link.said.map_or("", |said| said.rule.name()).to_owned(),
+                    rule_same: link.said.is_some_and(|said| said.same),
                     model: told.model,
                     steps: Json::Array(steps),
                 })

@@ -13,7 +13,7 @@ use queue::{JobKind, JobOutcome, Lease, NewJob, enqueue};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use store::engine::landscape::Landscape;
 use store::engine::models::{self, ModelRow, SharedValue};
-use store::engine::{candidates, goldens, records, take_turn};
+use store::engine::{candidates, goldens, links, records, take_turn};
 use store::{TenantScope, TenantTx, audit};
 use uuid::Uuid;
 
@@ -28,13 +28,13 @@ const LEARN_FROM: i64 = 300;
 /// A tenant that has grown so much, in percent, since it was learned from is learned from again.
 const GROWN_PERCENT: i64 = 30;
 
-/// The job that learns.
-pub(crate) fn learn_job() -> NewJob {
+/// The job that looks again at all customers who may be one. `learn`: after learning from all of them.
+pub(crate) fn match_job(learn: bool) -> NewJob {
     NewJob {
-        kind: JobKind::LearnMatching,
+        kind: JobKind::MatchAgain,
         lane: Lane::Backfill,
-        dedupe_key: "learn matching".to_owned(),
-        args: serde_json::json!({}),
+        dedupe_key: if learn { "learn matching" } else { "match again" }.to_owned(),
+        args: serde_json::json!({ "learn": learn }),
         run_at: None,
     }
 }
@@ -43,11 +43,11 @@ impl Engine {
     /// Asks for learning now.
     ///
     /// # Errors
-    /// [`EngineError::Store`]; not permitted where the caller may not change how the group matches.
+    /// [`EngineError::NotPermitted`] where the caller may not change how the group works; [`EngineError::Store`].
     pub async fn start_learning(&self, scope: &TenantScope) -> Result<(), EngineError> {
         scope.require_at(None, Permission::ManageConnections)?;
         let tx = self.db.tenant(scope).await?;
-        enqueue(&tx, &learn_job()).await?;
+        enqueue(&tx, &match_job(true)).await?;
         audit::append(&tx, "matching.learning_asked", "matching", "", serde_json::json!({}), self.now()).await?;
         tx.commit().await?;
         Ok(())
@@ -59,13 +59,29 @@ impl Engine {
         let before = models::list(tx).await?.into_iter().map(|model| model.records).next();
         let grown = before.is_none_or(|before| people * 100 >= before * (100 + GROWN_PERCENT));
         if people >= LEARN_FROM && grown {
-            enqueue(tx, &learn_job()).await?;
+            enqueue(tx, &match_job(true)).await?;
         }
         Ok(())
     }
 
-    /// Learns from all customers, lets the new model judge, and looks again at who may be one.
-    pub(crate) async fn learn_matching(&self, lease: &Lease) -> Result<JobOutcome, EngineError> {
+    /// Looks again at all customers who may be one. With `learn`, after a new model was learned from everybody.
+    pub(crate) async fn match_again(&self, lease: &Lease, learn: bool) -> Result<JobOutcome, EngineError> {
+        let mut pairs = if learn { self.learn(lease).await? } else { Vec::new() };
+        if lease.is_lost() {
+            return Ok(JobOutcome::Done);
+        }
+        // What was found or asked before is judged anew.
+        let tx = self.db.tenant(&lease.scope()).await?;
+        let links = links::weighed(&tx).await?;
+        let open = candidates::open_pairs(&tx, ObjectKind::Customer).await?;
+        drop(tx);
+        pairs.extend(links.into_iter().map(|link| (link.log2_odds, link.goldens.0, link.goldens.1)));
+        pairs.extend(open.into_iter().map(|(left, right, _)| (0.0, left, right)));
+        self.look_again(lease, groups(pairs)).await
+    }
+
+    /// Learns from all customers and lets the new model judge. Returns entities that may be one, with log2 odds.
+    async fn learn(&self, lease: &Lease) -> Result<Vec<(f64, GoldenId, GoldenId)>, EngineError> {
         let tx = self.db.tenant(&lease.scope()).await?;
         let standing = models::standing(&tx).await?;
         let prior = match standing.model {
@@ -81,23 +97,15 @@ impl Engine {
             .await
             .map_err(|_| EngineError::NotNow("Learning was cut short.".to_owned()))?;
         if lease.is_lost() {
-            return Ok(JobOutcome::Done);
+            return Ok(Vec::new());
         }
-        let mut pairs: Vec<(f64, GoldenId, GoldenId)> = learned
+        let pairs = learned
             .pairs
             .iter()
-            .filter_map(|(left, right, probability)| {
-                Some((*probability, *entity_of.get(left)?, *entity_of.get(right)?))
-            })
+            .filter_map(|(left, right, odds)| Some((*odds, *entity_of.get(left)?, *entity_of.get(right)?)))
             .collect();
-        // What was asked before is judged anew.
-        let tx = self.db.tenant(&lease.scope()).await?;
-        let open = candidates::open_pairs(&tx, ObjectKind::Customer).await?;
-        drop(tx);
-        pairs.extend(open.into_iter().map(|(left, right, score)| (f64::from(score), left, right)));
-        let groups = groups(pairs);
         self.keep_learned(lease, learned, many, standing.model).await?;
-        self.look_again(lease, groups).await
+        Ok(pairs)
     }
 
     /// All customers as their systems knew them: keys by record, and the entity of each.
@@ -209,11 +217,8 @@ async fn customers(tx: &TenantTx) -> Result<i64, EngineError> {
 /// Entities that pairs connect, the most certain pairs first; no group grows beyond what a person can
 /// look at.
 fn groups(pairs: Vec<(f64, GoldenId, GoldenId)>) -> Vec<BTreeSet<Uuid>> {
-    let mut order: Vec<(f64, Uuid, Uuid)> = pairs
-        .into_iter()
-        .filter(|(_, a, b)| a != b)
-        .map(|(probability, a, b)| (probability, a.0.min(b.0), a.0.max(b.0)))
-        .collect();
+    let mut order: Vec<(f64, Uuid, Uuid)> =
+        pairs.into_iter().filter(|(_, a, b)| a != b).map(|(odds, a, b)| (odds, a.0.min(b.0), a.0.max(b.0))).collect();
     order.sort_by(|x, y| y.0.total_cmp(&x.0).then_with(|| (x.1, x.2).cmp(&(y.1, y.2))));
     let mut group_of: HashMap<Uuid, usize> = HashMap::new();
     let mut groups: BTreeMap<usize, BTreeSet<Uuid>> = BTreeMap::new();

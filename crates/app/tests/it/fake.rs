@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use connectors::vendor_http::VendorHttp;
 use connectors::*;
 use domain::mapping::Mapping;
+use domain::permission::Role;
 use domain::{ConnectionId, Field, ObjectKind, RooftopId, SystemRole, Value};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
@@ -267,7 +268,8 @@ impl Push for System {
                         .map(|(field, value)| (field.name().to_owned(), Value::to_json(value)))
                         .collect();
                     body.insert("driveline".into(), json!(out.golden));
-                    let has_it = |of: &Json| of["email"].is_string() && of["email"] == body["email"];
+                    let email = body.get("email").cloned();
+                    let has_it = |of: &Json| of["email"].is_string() && Some(&of["email"]) == email.as_ref();
                     if records.iter().any(|((o, other), of)| *o == object && *other != key && has_it(of)) {
                         body.remove("email");
                     }
@@ -394,8 +396,13 @@ impl Dealership {
 
     /// Somebody who manages one rooftop alone.
     pub fn manager_of(&self, rooftop: RooftopId) -> TenantScope {
+        self.somebody(Some(rooftop), Role::RooftopManager)
+    }
+
+    /// Somebody with a role in the group, or at one rooftop.
+    pub fn somebody(&self, rooftop: Option<RooftopId>, role: Role) -> TenantScope {
         let mut grants = store::scope::Grants::default();
-        grants.add_role(Some(rooftop), domain::permission::Role::RooftopManager);
+        grants.add_role(rooftop, role);
         TenantScope::new(self.scope.tenant(), store::scope::Actor::Person(domain::UserId::new()), grants)
     }
 

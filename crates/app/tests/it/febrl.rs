@@ -69,7 +69,7 @@ async fn every_record_of_a_real_export_is_accounted_for() {
     test.test.until_count(ended, i64::try_from(runs.len()).unwrap(), PATIENCE).await;
     let took = began.elapsed();
     // What came before the last record was judged without knowing what is common here; now all are looked at again.
-    let learned = "SELECT count(*) FROM job WHERE kind = 'learn_matching' AND state = 3";
+    let learned = "SELECT count(*) FROM job WHERE kind = 'match_again' AND state = 3";
     test.test.until_count(learned, 1, PATIENCE).await;
     eprintln!("learned after {:.1} s", began.elapsed().as_secs_f64());
     worker.stop().await;

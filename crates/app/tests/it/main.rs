@@ -19,6 +19,7 @@ mod identity;
 mod ingress;
 mod keys;
 mod mails;
+mod matching;
 mod meeting;
 mod people;
 mod poison;

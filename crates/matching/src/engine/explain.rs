@@ -11,7 +11,7 @@ use std::borrow::Cow;
 /// One step of a waterfall.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Step {
-    /// What is weighed: a comparison, `prior`, `household` or `rule`.
+    /// What is weighed: a comparison, `prior`, `household`, `taught` or `rule`.
     pub about: Cow<'static, str>,
     /// What was found, in words.
     pub found: String,
@@ -54,12 +54,16 @@ pub(crate) fn explain_by(
         if level == 0 {
             continue;
         }
-        steps.push(step(comparison.name(), comparison.describe(level), scorer.weight(comparison, level)));
+        let counts = scorer.emphasis(comparison);
+        steps.push(step(comparison.name(), comparison.describe(level), counts * scorer.weight(comparison, level)));
         let rarity = scorer.rarity(comparison, level, left, right);
         if rarity != 0.0 {
             let found = if rarity > 0.0 { "a rare value" } else { "a common value" };
-            steps.push(step(comparison.name(), found.to_owned(), rarity));
+            steps.push(step(comparison.name(), found.to_owned(), counts * rarity));
         }
+    }
+    if scorer.offset() != 0.0 {
+        steps.push(step("taught", "what your decisions taught".to_owned(), scorer.offset()));
     }
     let (strangers, household) = scorer.against(scorer.base(pattern), pattern, left, right);
     let taken = strangers - log2_sum(strangers, household);

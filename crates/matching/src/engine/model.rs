@@ -32,6 +32,25 @@ pub struct Model {
     pub household_share: f64,
     /// By comparison, in the order of [`Comparison::ALL`].
     pub levels: Vec<Levels>,
+    /// What people's decisions taught on top of the levels.
+    #[serde(default)]
+    pub taught: Taught,
+}
+
+/// What the decisions of a tenant's people add to a model: how much each comparison's weight counts, and bits that every
+/// pair gains or loses.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Taught {
+    /// By comparison, in the order of [`Comparison::ALL`]; 1 as computed. Empty: all as computed.
+    pub emphasis: Vec<f64>,
+    /// Bits.
+    pub offset: f64,
+}
+
+impl Taught {
+    pub(crate) fn emphasis(&self, comparison: Comparison) -> f64 {
+        self.emphasis.get(comparison as usize).copied().unwrap_or(1.0)
+    }
 }
 
 /// Log2 likelihoods of a pattern in each class, before the frequency of the values is taken into account.

@@ -1,6 +1,6 @@
 //! The model that ships with the product, and what is assumed of levels before anything was counted.
 
-use super::model::{Levels, Model};
+use super::model::{Levels, Model, Taught};
 use super::pattern::Comparison;
 use std::sync::LazyLock;
 
@@ -92,7 +92,13 @@ pub(crate) fn model() -> Model {
                 }
             })
             .collect();
-        Model { version: "prior-1".to_owned(), same_share: 1e-6, household_share: 1e-6, levels }
+        Model {
+            version: "prior-1".to_owned(),
+            same_share: 1e-6,
+            household_share: 1e-6,
+            levels,
+            taught: Taught::default(),
+        }
     });
     MODEL.clone()
 }

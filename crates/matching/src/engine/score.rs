@@ -1,7 +1,7 @@
 //! Scoring: a pattern's weights, and how rare the values are that agree.
 
 use super::field::Slot;
-use super::model::{Likelihoods, Logs, Model, PROBABILITY_MIN, log2_sum, probability};
+use super::model::{Likelihoods, Logs, Model, PROBABILITY_MIN, Taught, log2_sum, probability};
 use super::pattern::{Comparison, Pattern, name};
 use super::table::{Family, RecordNo, Table};
 use rustc_hash::FxHashMap;
@@ -38,6 +38,8 @@ pub(crate) struct Weights {
     logs: Logs,
     /// Log2 of how often strangers agree in a value, by family, before the value is known.
     usual: [f64; Family::COUNT],
+    /// What people's decisions taught; `None` where nothing.
+    taught: Option<Taught>,
 }
 
 /// The families of a comparison whose values' frequency counts when they agree, with whether they agree at a level.
@@ -100,7 +102,8 @@ impl Weights {
         ] {
             usual[family as usize] = value;
         }
-        Self { logs: model.logs(), usual }
+        let taught = (model.taught != Taught::default()).then(|| model.taught.clone());
+        Self { logs: model.logs(), usual, taught }
     }
 }
 
@@ -213,7 +216,33 @@ impl<'a> Scorer<'a> {
 
     pub(crate) fn score_from(&self, base: Likelihoods, pattern: Pattern, a: RecordNo, b: RecordNo) -> f64 {
         let (strangers, household) = self.against(base, pattern, a, b);
-        base.same - log2_sum(strangers, household)
+        base.same - log2_sum(strangers, household) + self.taught(pattern, a, b)
+    }
+
+    /// How much more or less a comparison counts than computed, and what every pair gains or loses.
+    pub(crate) fn emphasis(&self, comparison: Comparison) -> f64 {
+        self.weights.taught.as_ref().map_or(1.0, |taught| taught.emphasis(comparison))
+    }
+
+    pub(crate) fn offset(&self) -> f64 {
+        self.weights.taught.as_ref().map_or(0.0, |taught| taught.offset)
+    }
+
+    /// What people's decisions add to a pair's score.
+    fn taught(&self, pattern: Pattern, a: RecordNo, b: RecordNo) -> f64 {
+        if self.weights.taught.is_none() {
+            return 0.0;
+        }
+        let more: f64 = Comparison::ALL
+            .into_iter()
+            .filter(|comparison| pattern.level(*comparison) != 0)
+            .map(|comparison| {
+                let level = pattern.level(comparison);
+                let bits = self.weight(comparison, level) + self.rarity(comparison, level, a, b);
+                (self.emphasis(comparison) - 1.0) * bits
+            })
+            .sum();
+        self.offset() + more
     }
 
     /// What the frequency of a value adds to the likelihood of two people of one household: they agree in what is

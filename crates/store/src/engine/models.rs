@@ -204,6 +204,21 @@ pub async fn keep_counts(tx: &TenantTx, version: i32, counts: &[(i64, i32)]) -> 
     Ok(())
 }
 
+/// Takes the counts of another version over: a model that was taught by decisions knows the same values.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn copy_counts(tx: &TenantTx, from: i32, to: i32) -> Result<(), StoreError> {
+    tx.run(
+        "INSERT INTO value_count (tenant_id, version, key, held)
+         SELECT tenant_id, $3, key, held FROM value_count WHERE tenant_id = $1 AND version = $2
+         ON CONFLICT DO NOTHING",
+        [tx.owner(), from.into(), to.into()],
+    )
+    .await?;
+    Ok(())
+}
+
 /// All counts of a version.
 ///
 /// # Errors
