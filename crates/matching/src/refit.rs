@@ -258,13 +258,14 @@ mod tests {
     }
 
     #[test]
-    fn what_people_decide_moves_the_weights_and_helps_on_pairs_that_were_held_back() {
+    fn what_people_decide_moves_the_weights_and_helps_on_pairs_that_were_held_back() -> Result<(), TooLittle> {
         let bands = Bands { auto: 0.999, review: 0.02 };
-        let refit = refit(&Model::prior(), bands, &decisions(300), "refit-1").unwrap_or_else(|e| panic!("{e}"));
+        let refit = refit(&Model::prior(), bands, &decisions(300), "refit-1")?;
         assert_eq!((refit.taught_by, refit.held_back), (200, 100));
         assert!(refit.is_better(), "{refit:?}");
         assert!(refit.model.taught.emphasis(Comparison::Birth) > 1.0, "{:?}", refit.model.taught);
         assert!((refit.model.taught.emphasis(Comparison::Email) - 1.0).abs() < 1e-9, "nothing was said about e-mails");
+        Ok(())
     }
 
     #[test]
