@@ -61,11 +61,14 @@ pub enum Verdict {
 /// customers).
 pub const SHARED_MAX: usize = 40;
 
+/// The purpose of the key of a street and house number: who shares it may be a household.
+pub const STREET_KEY: &str = "m:street";
+
 /// Blocking rules whose keys are stored, with the purpose they are stored for. E-mail and phone are stored by value, and
 /// a rule that is missing here brings few together that the others do not.
 const STORED: [(&str, &str); 8] = [
     ("licence", "m:licence"),
-    ("street", "m:street"),
+    ("street", STREET_KEY),
     ("last_birth", "m:last_birth"),
     ("first_birth", "m:first_birth"),
     ("names", "m:names"),

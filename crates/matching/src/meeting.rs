@@ -196,26 +196,37 @@ impl<'a> Meeting<'a> {
             let person = self.people.get(place as usize)?;
             person.golden.filter(|_| !leaving.contains(&place))
         };
+        // In the order of the ids from here on: among equal links the order of arrival must not decide.
+        let mut order: Vec<u32> = (0..self.people.len() as u32).collect();
+        order.sort_by_key(|place| self.people.get(*place as usize).map(|person| person.id));
+        let rank: HashMap<u32, u32> = order.iter().zip(0..).map(|(place, rank)| (*place, rank)).collect();
+        let ranked = |a: u32, b: u32| Some((*rank.get(&a)?, *rank.get(&b)?)).map(|(a, b)| (a.min(b), a.max(b)));
+        let at = |rank: u32| order.get(rank as usize).copied().unwrap_or_default();
         let places: HashMap<SourceRecordId, u32> = (0..).zip(&self.people).map(|(place, p)| (p.id, place)).collect();
         let mut decided = Decided::default();
         for (a, b) in apart {
             if let (Some(a), Some(b)) = (places.get(a), places.get(b)) {
                 // Whoever put them together after all has decided last.
                 if stands(*a).is_none() || stands(*a) != stands(*b) {
-                    decided.apart.insert((*a.min(b), *a.max(b)));
+                    decided.apart.extend(ranked(*a, *b));
                 }
             }
         }
         let mut last_of: HashMap<GoldenId, u32> = HashMap::new();
-        for place in 0..self.people.len() as u32 {
-            if let Some(golden) = stands(place)
-                && let Some(before) = last_of.insert(golden, place)
+        for place in &order {
+            if let Some(golden) = stands(*place)
+                && let Some(before) = last_of.insert(golden, *place)
             {
-                decided.together.insert((before, place));
+                decided.together.extend(ranked(before, *place));
             }
         }
-        let edges: Vec<Edge> =
-            links.iter().map(|l| Edge { left: l.left, right: l.right, log2_odds: l.log2_odds }).collect();
+        let edges: Vec<Edge> = links
+            .iter()
+            .filter_map(|link| {
+                let (left, right) = ranked(link.left, link.right)?;
+                Some(Edge { left, right, log2_odds: link.log2_odds })
+            })
+            .collect();
         let scorer = Scorer::with(&self.table, &self.scoring.weights);
         let mut comparer = Comparer::small(&self.table);
         let roots = cluster(
@@ -223,17 +234,21 @@ impl<'a> Meeting<'a> {
             &edges,
             ClusterRules { cut: bands.auto, mean_min: MEAN_MIN },
             &decided,
-            |a, b| (stands(a).is_none() || stands(a) != stands(b)) && !self.may_meet(a, b),
-            |a, b| probability(self.ruled(a, b, scorer.score(comparer.compare(a, b), a, b)).log2_odds),
+            |a, b| {
+                let (a, b) = (at(a), at(b));
+                (stands(a).is_none() || stands(a) != stands(b)) && !self.may_meet(a, b)
+            },
+            |a, b| {
+                let (a, b) = (at(a), at(b));
+                probability(self.ruled(a, b, scorer.score(comparer.compare(a, b), a, b)).log2_odds)
+            },
         );
-        let standings: Vec<Standing<SourceRecordId, GoldenId>> = (0..)
-            .zip(&self.people)
+        let standings: Vec<Standing<SourceRecordId, GoldenId>> = order
+            .iter()
             .zip(&roots)
-            .map(|((place, person), root)| Standing {
-                record: person.id,
-                golden: stands(place),
-                former: None,
-                cluster: *root,
+            .filter_map(|(place, root)| {
+                let person = self.people.get(*place as usize)?;
+                Some(Standing { record: person.id, golden: stands(*place), former: None, cluster: *root })
             })
             .collect();
         let reconciled = reconcile(&standings, new_golden);

@@ -109,6 +109,8 @@ pub struct RecordDetail {
     refers_to: Vec<RelatedBody>,
     /// What points to it, newest first: a customer's vehicles, deals and repair orders. At most 20 of each kind.
     referred_by: Vec<RelatedBody>,
+    /// A customer's household: others of the same surname at the same address, at most 20. They are not one.
+    household: Vec<RelatedBody>,
     /// When it was first known.
     created_at: DateTime<Utc>,
     /// Last change.
@@ -298,6 +300,7 @@ impl From<RecordShown> for RecordDetail {
             targets: record.targets.into_iter().map(TargetBody::from).collect(),
             refers_to: record.refers_to.into_iter().map(RelatedBody::from).collect(),
             referred_by: record.referred_by.into_iter().map(RelatedBody::from).collect(),
+            household: record.household.into_iter().map(RelatedBody::from).collect(),
             created_at: record.created_at,
             updated_at: record.updated_at,
         }

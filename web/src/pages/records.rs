@@ -296,6 +296,22 @@ fn show(page: RecordPage, may: bool, review: bool) -> AnyView {
                     </ul>
                 </Section>
             })}
+            {(!page.household.is_empty()).then(|| view! {
+                <Section title="Same household">
+                    <p class="mb-2 text-small text-muted">"Same surname at the same address. They are people of their own."</p>
+                    <ul class="flex flex-col text-small">
+                        {page
+                            .household
+                            .into_iter()
+                            .map(|other| view! {
+                                <li class="py-1">
+                                    <a class="font-medium hover:underline" href=format!("/records/{}", other.id)>{other.title}</a>
+                                </li>
+                            })
+                            .collect_view()}
+                    </ul>
+                </Section>
+            })}
         </Page>
     }
     .into_any()

@@ -1,7 +1,8 @@
 //! What a record has to do with others: what it points to, what points to it, what is about the same car.
 
 use crate::error::AppError;
-use domain::{Field, GoldenId, ObjectKind};
+use domain::check::name_key;
+use domain::{Field, GoldenId, ObjectKind, Record};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use store::TenantTx;
@@ -29,6 +30,16 @@ pub struct Related {
     pub refers_to: Vec<RelatedShown>,
     /// What points to it, newest first: a customer's vehicles, deals and repair orders.
     pub referred_by: Vec<RelatedShown>,
+    /// A customer's household: others of the same surname at the same address. They are not one.
+    pub household: Vec<RelatedShown>,
+}
+
+/// How two entities have to do with each other, as seen from one of them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Out,
+    In,
+    Household,
 }
 
 /// One connection between two entities, as seen from one of them.
@@ -36,7 +47,7 @@ struct Link {
     from: GoldenId,
     to: GoldenId,
     field: &'static str,
-    outwards: bool,
+    way: Way,
 }
 
 /// What these records have to do with others, as far as `tellers` tell of both (all, where there are none), at most
@@ -50,12 +61,13 @@ pub(crate) async fn related(
     let ids: Vec<Uuid> = rows.iter().map(|row| row.id.0).collect();
     let mut links = Vec::new();
     for found in references::refers_to(tx, ids.clone(), tellers.clone(), per_kind).await? {
-        links.push(Link { from: found.from, to: found.to, field: found.field.name(), outwards: true });
+        links.push(Link { from: found.from, to: found.to, field: found.field.name(), way: Way::Out });
     }
     for found in references::referred_by(tx, ids, tellers.clone(), per_kind).await? {
-        links.push(Link { from: found.to, to: found.from, field: found.field.name(), outwards: false });
+        links.push(Link { from: found.to, to: found.from, field: found.field.name(), way: Way::In });
     }
-    links.extend(of_one_car(tx, tellers, rows, per_kind).await?);
+    links.extend(of_one_car(tx, tellers.clone(), rows, per_kind).await?);
+    links.extend(of_one_household(tx, tellers, rows, per_kind).await?);
     let others: HashSet<Uuid> = links.iter().map(|link| link.to.0).collect();
     let others: HashMap<GoldenId, GoldenRow> =
         goldens::by_ids(tx, others.into_iter().collect()).await?.into_iter().map(|row| (row.id, row)).collect();
@@ -70,7 +82,11 @@ pub(crate) async fn related(
             field: link.field.to_owned(),
         };
         let of = by_record.entry(link.from).or_default();
-        if link.outwards { of.refers_to.push(shown) } else { of.referred_by.push(shown) }
+        match link.way {
+            Way::Out => of.refers_to.push(shown),
+            Way::In => of.referred_by.push(shown),
+            Way::Household => of.household.push(shown),
+        }
     }
     Ok(by_record)
 }
@@ -93,16 +109,57 @@ async fn of_one_car(
     let keys = by_key.keys().copied().collect();
     for (key, to, object) in lookup::entities_of_keys(tx, keys, tellers, per_kind).await? {
         for row in by_key.get(&key).into_iter().flatten().filter(|row| row.id != to) {
-            let outwards = match (is_car(row.object), is_car(object)) {
-                (false, true) => true,
-                (true, _) => false,
+            let way = match (is_car(row.object), is_car(object)) {
+                (false, true) => Way::Out,
+                (true, _) => Way::In,
                 // Two deals about one car have nothing to do with each other.
                 (false, false) => continue,
             };
-            links.push(Link { from: row.id, to, field: "vin", outwards });
+            links.push(Link { from: row.id, to, field: "vin", way });
         }
     }
     Ok(links)
+}
+
+/// Customers of the same surname at the same address.
+async fn of_one_household(
+    tx: &TenantTx,
+    tellers: Option<Vec<Uuid>>,
+    rows: &[GoldenRow],
+    per_kind: i64,
+) -> Result<Vec<Link>, AppError> {
+    let mut by_key: HashMap<i64, Vec<&GoldenRow>> = HashMap::new();
+    for row in rows.iter().filter(|row| row.object == ObjectKind::Customer) {
+        for key in matching::keys(&row.golden.record(row.object), None) {
+            if key.purpose == matching::STREET_KEY {
+                by_key.entry(tx.keys().index64(key.purpose, &key.value)).or_default().push(row);
+            }
+        }
+    }
+    let keys: Vec<i64> = by_key.keys().copied().collect();
+    let found = lookup::entities_of_keys(tx, keys, tellers, per_kind).await?;
+    let ids: HashSet<Uuid> = found.iter().map(|(_, other, _)| other.0).collect();
+    let others: HashMap<GoldenId, GoldenRow> =
+        goldens::by_ids(tx, ids.into_iter().collect()).await?.into_iter().map(|row| (row.id, row)).collect();
+    let mut links = Vec::new();
+    for (key, to, _) in found {
+        let Some(other) = others.get(&to) else { continue };
+        for row in by_key.get(&key).into_iter().flatten().filter(|row| row.id != to) {
+            if live_together(&row.golden.record(row.object), &other.golden.record(other.object)) {
+                links.push(Link { from: row.id, to, field: "household", way: Way::Household });
+            }
+        }
+    }
+    Ok(links)
+}
+
+/// Whether two customers at one street and number are of one household: the key says nothing of the town.
+fn live_together(a: &Record, b: &Record) -> bool {
+    let same = |field: Field| {
+        let key = |record: &Record| record.text(field).map(name_key);
+        key(a).is_some() && key(a) == key(b)
+    };
+    same(Field::LAST_NAME) && (same(Field::ZIP) || same(Field::CITY))
 }
 
 const fn vin_field(object: ObjectKind) -> Option<Field> {

@@ -59,6 +59,8 @@ pub struct RecordShown {
     pub refers_to: Vec<RelatedShown>,
     /// What points to it, newest first: a customer's vehicles, deals and repair orders.
     pub referred_by: Vec<RelatedShown>,
+    /// A customer's household: others of the same surname at the same address. They are not one.
+    pub household: Vec<RelatedShown>,
     /// When it was first known.
     pub created_at: DateTime<Utc>,
     /// When its content last changed.
@@ -257,6 +259,7 @@ fn one(row: GoldenRow, sources: Vec<SourceShown>, targets: Vec<TargetShown>, oth
         targets,
         refers_to: others.refers_to,
         referred_by: others.referred_by,
+        household: others.household,
         created_at: row.created_at,
         updated_at: row.updated_at,
     }

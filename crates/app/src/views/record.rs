@@ -3,7 +3,7 @@
 use super::{Views, count};
 use crate::error::AppError;
 use crate::readable::readable;
-use crate::records::{RELATED_MAX, related};
+use crate::records::{RELATED_MAX, RelatedShown, related};
 use chrono::{DateTime, Utc};
 use domain::permission::Permission;
 use domain::survivorship::Decision;
@@ -126,6 +126,8 @@ pub struct RecordPage {
     pub doubtful: Vec<(String, domain::CandidateId)>,
     /// Records that it refers to or that refer to it, such as a customer's vehicles and deals.
     pub related: Vec<RecordLine>,
+    /// A customer's household: others of the same surname at the same address.
+    pub household: Vec<RelatedShown>,
 }
 
 /// Why a value survived, in words.
@@ -250,6 +252,7 @@ impl Views<'_> {
         let others = goldens::by_ids(&tx, pairs.iter().map(|(_, other)| other.0).collect()).await?;
         let near = related(&tx, tellers.clone(), std::slice::from_ref(&row), RELATED_MAX).await?.remove(&row.id);
         let near = near.unwrap_or_default();
+        let household = near.household;
         let near: Vec<_> = near.refers_to.iter().chain(&near.referred_by).map(|other| other.id.0).collect();
         let mut others_near = goldens::by_ids(&tx, near).await?;
         others_near.sort_by_key(|other| (other.object, std::cmp::Reverse(other.id)));
@@ -295,6 +298,7 @@ impl Views<'_> {
                 })
                 .collect(),
             related: others_near.iter().map(RecordLine::of).collect(),
+            household,
         }))
     }
 }

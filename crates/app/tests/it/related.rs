@@ -54,3 +54,27 @@ async fn a_deal_names_its_customer_and_vehicle_and_they_name_it() {
     let page = here.app.views().record(&here.scope, deal.id).await.unwrap().unwrap();
     assert_eq!(page.related.len(), 2, "the portal shows them too");
 }
+
+#[tokio::test]
+async fn a_household_is_shown_as_such_and_is_not_one() {
+    let here = Dealership::open().await;
+    let lives = |first: &str, last: &str, street: &str, zip: &str| json!({"first_name": first, "last_name": last, "street": street, "zip": zip, "email": format!("{first}@example.com").to_lowercase()});
+    for (key, customer) in [
+        ("1", lives("Ann", "Underhill", "12 North Main Street", "94601")),
+        ("2", lives("Robert", "Underhill", "12 N Main St", "94601")),
+        ("3", lives("Zoe", "Quill", "12 N Main St", "94601")),
+        ("4", lives("Carl", "Underhill", "12 N Main St", "10001")),
+    ] {
+        DMS.put(ObjectKind::Customer, key, customer);
+    }
+    here.sync(here.dms, ObjectKind::Customer).await;
+    let records = here.app.records();
+    let ann = records.search(&here.scope, "ann@example.com").await.unwrap().remove(0).id;
+
+    let shown = records.get(&here.scope, ann).await.unwrap();
+
+    let names: Vec<&str> = shown.household.iter().map(|other| other.title.as_str()).collect();
+    assert_eq!(names, ["Robert Underhill"], "neither another family in the house nor namesakes in another town");
+    let page = here.app.views().record(&here.scope, ann).await.unwrap().unwrap();
+    assert_eq!(page.household.len(), 1);
+}

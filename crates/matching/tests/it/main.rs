@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod cli;
+mod meeting;
 mod people;
 
 use matching::clean::{Keys, clean};
