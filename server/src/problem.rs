@@ -178,6 +178,7 @@ impl ApiError {
                 EngineError::NotPermitted(_) => (StatusCode::FORBIDDEN, "not_permitted", said),
                 EngineError::NotFound(_) => (StatusCode::NOT_FOUND, "not_found", said),
                 EngineError::NotNow(_) => (StatusCode::CONFLICT, "not_now", said),
+                EngineError::Claimed { .. } => (StatusCode::CONFLICT, "claimed", said),
                 EngineError::Connector(_) => (StatusCode::BAD_GATEWAY, "system_failed", SYSTEM_FAILED.to_owned()),
                 EngineError::Store(_) | EngineError::CutOff(_) | EngineError::TooManyTroubles(_) => {
                     (StatusCode::INTERNAL_SERVER_ERROR, "internal", INTERNAL.to_owned())

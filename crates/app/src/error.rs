@@ -91,6 +91,7 @@ impl From<EngineError> for AppError {
             EngineError::NotPermitted(error) => Self::NotPermitted(error),
             EngineError::NotFound(what) => Self::NotFound(what),
             EngineError::NotNow(said) => Self::Conflict { code: "not_now", said },
+            claimed @ EngineError::Claimed { .. } => Self::Conflict { code: "claimed", said: claimed.to_string() },
             error @ (EngineError::CutOff(_) | EngineError::TooManyTroubles(_)) => {
                 Self::broken("a piece of work", error)
             }

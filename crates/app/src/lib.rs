@@ -1,6 +1,7 @@
 //! Use-cases, one file each: permit, load, decide, save, audit. What server, portal and worker all call.
 
 pub mod access;
+mod actors;
 pub mod api_keys;
 pub mod audit_trail;
 pub mod candidates;

@@ -44,6 +44,7 @@ impl OnTick for StartRun {
                 | EngineError::NotPermitted(_)
                 | EngineError::NotFound(_)
                 | EngineError::NotNow(_)
+                | EngineError::Claimed { .. }
                 | EngineError::CutOff(_)
                 | EngineError::TooManyTroubles(_)),
             ) => {

@@ -10,7 +10,7 @@ use app::records::{FieldShown, RecordShown, RecordSummary, RelatedShown, SourceS
 use chrono::{DateTime, Utc};
 use domain::permission::Permission;
 use domain::survivorship::Decision;
-use domain::{GoldenId, ObjectKind, SystemRole};
+use domain::{GoldenId, ObjectKind, SourceRecordId, SystemRole};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 /// Mounts the routes.
 pub fn configure(config: &mut ServiceConfig<'_>) {
-    config.service(list).service(search).service(get_one).service(resync);
+    config.service(list).service(search).service(get_one).service(resync).service(split);
 }
 
 /// Which records are wanted.
@@ -364,4 +364,39 @@ pub async fn resync(caller: Caller, id: web::Path<GoldenId>, app: web::Data<App>
     let record = app.records().get(&caller.scope, id.into_inner()).await?;
     app.engine().resync_record(&caller.scope, record.id).await?;
     Ok(HttpResponse::Accepted().finish())
+}
+
+/// Which source records leave.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SplitAsk {
+    /// Ids of source records of this record; at least one must stay.
+    #[schema(value_type = Vec<Uuid>)]
+    sources: Vec<SourceRecordId>,
+}
+
+/// A record was taken apart.
+#[derive(Serialize, ToSchema)]
+pub struct SplitDone {
+    /// The record that the source records became: the one they were before a merge, or a new one.
+    record: Uuid,
+    /// The pair that both are now, as `not_a_match`; its undo asks again.
+    candidate: Uuid,
+}
+
+/// Take source records out of a record: they become one of their own, and nothing joins the two again by itself.
+#[utoipa::path(tag = "Records", params(("id" = Uuid, Path)), request_body = SplitAsk, responses(
+    (status = 200, body = SplitDone),
+    (status = 404, description = "No such record, or no such source record of it.", body = Problem),
+    (status = 409, description = "Nothing would leave, or nothing would stay.", body = Problem),
+))]
+#[post("/records/{id}/split")]
+pub async fn split(
+    caller: Caller,
+    id: web::Path<GoldenId>,
+    app: web::Data<App>,
+    body: web::Json<SplitAsk>,
+) -> Result<web::Json<SplitDone>, ApiError> {
+    let done = app.engine().split(&caller.scope, id.into_inner(), &body.sources).await?;
+    Ok(web::Json(SplitDone { record: done.out.0, candidate: done.candidate.0 }))
 }

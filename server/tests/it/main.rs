@@ -16,6 +16,7 @@ mod in_clear;
 mod journey;
 mod oauth;
 mod process;
+mod review;
 mod rig;
 mod rules;
 mod strangers;

@@ -10,6 +10,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use app::App;
 use app::views::record::{DeliveryView, FieldView, RecordLine, RecordList, RecordPage, SourceView, decision_words};
 use domain::permission::Permission;
+use domain::schema::FieldType;
 use domain::{Field, GoldenId, ObjectKind, Record, Value};
 use leptos::prelude::*;
 
@@ -92,6 +93,18 @@ pub fn plain(value: &Value) -> String {
         Value::Int(_) | Value::Date(_) | Value::Time(_) | Value::Flag(_) | Value::Vin(_) | Value::Json(_) => {
             value.to_plain()
         }
+    }
+}
+
+/// The same of a value as the API carries it.
+pub fn plain_json(field: Field, value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(text) if field.spec().holds == FieldType::Money => format!("${text}"),
+        serde_json::Value::String(text) if field.spec().holds == FieldType::Consent => text.replace('_', " "),
+        serde_json::Value::String(text) => phone_words(text).unwrap_or_else(|| text.clone()),
+        serde_json::Value::Bool(true) => "yes".to_owned(),
+        serde_json::Value::Bool(false) => "no".to_owned(),
+        other => other.to_string(),
     }
 }
 

@@ -63,6 +63,7 @@ impl From<EngineError> for PageProblem {
             EngineError::NotPermitted(which) => Self::NotPermitted(which.to_string()),
             EngineError::NotFound(_) => Self::Missing,
             EngineError::NotNow(said) => Self::NotNow(said),
+            claimed @ EngineError::Claimed { .. } => Self::NotNow(claimed.to_string()),
             EngineError::Connector(error) => Self::NotNow(error.to_string()),
             EngineError::Store(_) | EngineError::CutOff(_) | EngineError::TooManyTroubles(_) => {
                 Self::Failed(Box::new(error))

@@ -77,7 +77,13 @@ fn watching(config: &mut ServiceConfig) {
 fn deciding(config: &mut ServiceConfig) {
     config
         .route("/duplicates", get().to(duplicates::list))
+        // Before the pairs' own: these are no ids.
+        .route("/duplicates/next", post().to(duplicates::next))
+        .route("/duplicates/bulk", get().to(duplicates::sample))
+        .route("/duplicates/bulk", post().to(duplicates::decide_many))
         .route("/duplicates/{id}", get().to(duplicates::page))
+        .route("/duplicates/{id}/cluster", get().to(duplicates::cluster))
+        .route("/duplicates/{id}/cluster", post().to(duplicates::decide_cluster))
         .route("/duplicates/{id}/{what}", post().to(duplicates::decide))
         .route("/failures", get().to(failures::list))
         .route("/failures/replay", post().to(failures::replay))

@@ -19,6 +19,7 @@ mod steps;
 mod table;
 mod tabs;
 mod timeline;
+mod waterfall;
 mod when;
 
 pub use crate::number::{grouped, plural};
@@ -40,4 +41,5 @@ pub use steps::{StepRow, Steps};
 pub use table::{NUMBER, ROW, TD, TH, Table};
 pub use tabs::{Tab, Tabs};
 pub use timeline::{Moment, Timeline};
+pub use waterfall::{FallStep, Waterfall};
 pub use when::{Until, When};

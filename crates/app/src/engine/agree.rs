@@ -218,7 +218,7 @@ pub(crate) fn publish_job(connection: ConnectionId, object: ObjectKind, lane: La
 }
 
 /// The members that survivorship hears. What only repeats our own words is heard where nobody else is left.
-fn voices(members: &[MemberRow], landscape: &Landscape) -> Vec<Member> {
+pub(crate) fn voices(members: &[MemberRow], landscape: &Landscape) -> Vec<Member> {
     let witnesses: Vec<Member> =
         members.iter().filter_map(|row| Some(voice(row, row.doc.own_words()?, landscape))).collect();
     if witnesses.is_empty() {

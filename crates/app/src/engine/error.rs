@@ -1,5 +1,6 @@
 //! What can go wrong in the engine.
 
+use chrono::{DateTime, Utc};
 use connectors::ConnectorError;
 use store::StoreError;
 
@@ -21,6 +22,14 @@ pub enum EngineError {
     /// It cannot be done now; the sentence says what to do.
     #[error("{0}")]
     NotNow(String),
+    /// Somebody else looks at this pair at the moment.
+    #[error("{by} is looking at this pair until {} UTC. Take another one, or come back then.", until.format("%H:%M"))]
+    Claimed {
+        /// What they are called.
+        by: String,
+        /// Until when it is theirs.
+        until: DateTime<Utc>,
+    },
     /// A thread of ours was lost.
     #[error("a piece of work was cut off")]
     CutOff(#[from] tokio::task::JoinError),

@@ -104,7 +104,10 @@ fn outcome_of(lease: &Lease, kind: JobKind, error: &EngineError) -> JobOutcome {
             };
             JobOutcome::Retry { wait, error: text }
         }
-        EngineError::NotPermitted(_) | EngineError::NotFound(_) | EngineError::NotNow(_) => {
+        EngineError::NotPermitted(_)
+        | EngineError::NotFound(_)
+        | EngineError::NotNow(_)
+        | EngineError::Claimed { .. } => {
             tracing::error!(tenant = %lease.tenant, job = %lease.job, kind = kind.name(), error = text, "a job cannot be done");
             JobOutcome::Failed { error: text }
         }

@@ -37,26 +37,48 @@ impl Engine {
         Ok(moved)
     }
 
-    /// Takes a merge back: the moved records return to the entity they came from.
+    /// Takes a merge back: those of the moved records that are still with the survivor return to the entity they came
+    /// from. Returns the survivor, where there is one.
     pub(crate) async fn unmerge(
         &self,
         tx: &TenantTx,
         object: ObjectKind,
         from: GoldenId,
-        to: GoldenId,
+        mut moved: Vec<Uuid>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<GoldenId>, StoreError> {
+        take_turn(tx, object).await?;
+        // The survivor may have been merged on since.
+        let Some(survivor) = goldens::find(tx, from).await?.filter(|row| row.id != from) else { return Ok(None) };
+        let there: BTreeSet<Uuid> = records::ids_of(tx, survivor.id).await?.into_iter().collect();
+        moved.retain(|id| there.contains(id));
+        self.take_out(tx, object, survivor.id, from, moved, now).await?;
+        Ok(Some(survivor.id))
+    }
+
+    /// Takes records out of an entity. They become `out`, which is new, or was merged before and lives again.
+    pub(crate) async fn take_out(
+        &self,
+        tx: &TenantTx,
+        object: ObjectKind,
+        entity: GoldenId,
+        out: GoldenId,
         moved: Vec<Uuid>,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         take_turn(tx, object).await?;
-        records::move_to(tx, moved, from).await?;
-        let mut row = goldens::by_ids(tx, vec![from.0]).await?.pop().ok_or(StoreError::Conflict)?;
-        row.state = GoldenState::Live;
-        row.merged_into = None;
-        row.version += 1;
-        row.updated_at = now;
-        goldens::write(tx, &[row]).await?;
-        targets::wanted_again(tx, from, now).await?;
-        self.settle_again(tx, object, [from, to].into()).await
+        records::move_to(tx, moved, out).await?;
+        if let Some(mut row) = goldens::by_ids(tx, vec![out.0]).await?.pop() {
+            row.state = GoldenState::Live;
+            row.merged_into = None;
+            row.version += 1;
+            row.updated_at = now;
+            goldens::write(tx, &[row]).await?;
+        }
+        targets::hand_back(tx, entity, out, now).await?;
+        targets::wanted_again(tx, out, now).await?;
+        self.settle_again(tx, object, [entity, out].into()).await?;
+        candidates::follow_split(tx, entity, out, now).await
     }
 
     /// Decides these entities anew from their records, and plans what follows.

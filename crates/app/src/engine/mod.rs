@@ -12,8 +12,11 @@ macro_rules! failpoint {
 }
 
 mod again;
-mod agree;
+pub(crate) mod agree;
+pub mod bulk;
 pub mod candidates;
+mod claims;
+pub mod cluster;
 mod deliver;
 mod delivery;
 mod error;
@@ -37,9 +40,11 @@ mod pull;
 pub(crate) mod reach;
 mod reprocess;
 mod settle;
+pub mod split;
 pub mod syncs;
 pub mod watch;
 
+pub use candidates::Verdict;
 pub use error::EngineError;
 pub use handler::EngineHandler;
 pub use judge::Judges;

@@ -7,8 +7,8 @@ mod show;
 pub(crate) use related::related;
 pub use related::{Related, RelatedShown};
 pub use search::Search;
-pub(crate) use show::show_many;
 pub use show::{FieldShown, LoserShown, RecordShown, RecordSummary, SourceShown, TargetShown};
+pub(crate) use show::{fields, may_see, part, show_many};
 
 use crate::error::AppError;
 use crate::readable::readable;

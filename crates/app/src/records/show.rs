@@ -6,7 +6,7 @@ use crate::readable::readable;
 use chrono::{DateTime, Utc};
 use domain::check::Issue;
 use domain::permission::Permission;
-use domain::survivorship::Decision;
+use domain::survivorship::{Decision, Golden};
 use domain::{ConnectionId, GoldenId, ObjectKind, SourceRecordId, SystemRole};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -141,8 +141,12 @@ pub struct TargetShown {
     pub due_at: DateTime<Utc>,
 }
 
-fn may_see(scope: &TenantScope, landscape: &Landscape, connection: ConnectionId) -> bool {
-    landscape.connection(connection).is_some_and(|plan| scope.grants().permits(plan.rooftop, Permission::ReadRecords))
+/// Whether the caller may read about this connection.
+pub(crate) fn may_see(scope: &TenantScope, landscape: &Landscape, connection: ConnectionId) -> bool {
+    scope.grants().permits(None, Permission::ReadRecords)
+        || landscape
+            .connection(connection)
+            .is_some_and(|plan| scope.grants().permits(plan.rooftop, Permission::ReadRecords))
 }
 
 fn plain(record: &domain::Record) -> BTreeMap<String, serde_json::Value> {
@@ -238,23 +242,7 @@ fn one(row: GoldenRow, sources: Vec<SourceShown>, targets: Vec<TargetShown>, oth
         title: row.golden.record(row.object).title(),
         version: row.version,
         is_live: row.state == GoldenState::Live,
-        fields: row
-            .golden
-            .fields
-            .iter()
-            .map(|(field, decided)| FieldShown {
-                name: field.name().to_owned(),
-                label: field.spec().label.to_owned(),
-                value: decided.value.to_json(),
-                winner: decided.winner,
-                rule: decided.rule,
-                losers: decided
-                    .losers
-                    .iter()
-                    .map(|loser| LoserShown { source: loser.source, value: loser.value.to_json() })
-                    .collect(),
-            })
-            .collect(),
+        fields: fields(&row.golden),
         sources,
         targets,
         refers_to: others.refers_to,
@@ -263,4 +251,30 @@ fn one(row: GoldenRow, sources: Vec<SourceShown>, targets: Vec<TargetShown>, oth
         created_at: row.created_at,
         updated_at: row.updated_at,
     }
+}
+
+/// The decided fields of a golden record.
+pub(crate) fn fields(golden: &Golden) -> Vec<FieldShown> {
+    golden
+        .fields
+        .iter()
+        .map(|(field, decided)| FieldShown {
+            name: field.name().to_owned(),
+            label: field.spec().label.to_owned(),
+            value: decided.value.to_json(),
+            winner: decided.winner,
+            rule: decided.rule,
+            losers: decided
+                .losers
+                .iter()
+                .map(|loser| LoserShown { source: loser.source, value: loser.value.to_json() })
+                .collect(),
+        })
+        .collect()
+}
+
+/// A part of an entity as if it stood alone.
+pub(crate) fn part(row: GoldenRow, members: &[MemberRow], landscape: &Landscape) -> RecordShown {
+    let sources = members.iter().map(|member| source(member, landscape)).collect();
+    one(row, sources, Vec::new(), Related::default())
 }

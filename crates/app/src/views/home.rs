@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::permission::Permission;
 use domain::{ConnectionId, NextStep, ObjectKind};
 use store::TenantScope;
+use store::engine::review::{self, Filter};
 
 /// How everything stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -101,7 +102,10 @@ impl Views<'_> {
         let tx = self.open(scope, Permission::ReadOperations).await?;
         let connections = super::connection::lines(&tx, scope).await?.into_iter().map(|(_, line)| line).collect();
         let duplicates = match crate::readable::readable(&tx, scope, Permission::Review).await {
-            Ok(tellers) => count(store::engine::candidates::count_open(&tx, tellers).await?),
+            Ok(tellers) => {
+                let open = Filter { tellers, ..Filter::default() };
+                count(review::count(&tx, &open, None, now).await?)
+            }
             Err(AppError::NotPermitted(_)) => 0,
             Err(other) => return Err(other),
         };

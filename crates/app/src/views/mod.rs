@@ -2,7 +2,6 @@
 
 pub mod catalogue;
 pub mod connection;
-pub mod duplicate;
 pub mod failure;
 pub mod home;
 pub mod record;
@@ -17,6 +16,7 @@ use chrono_tz::Tz;
 use domain::ConnectionId;
 use domain::permission::Permission;
 use std::collections::HashMap;
+use store::engine::review::{self, Filter};
 use store::{TenantScope, TenantTx};
 
 /// What pages show.
@@ -64,7 +64,10 @@ impl Views<'_> {
         let visible = visible(&tx, scope).await?;
         let needs_you = store::views::needs_you(&tx).await?;
         let duplicates = match crate::readable::readable(&tx, scope, Permission::Review).await {
-            Ok(tellers) => count(store::engine::candidates::count_open(&tx, tellers).await?),
+            Ok(tellers) => {
+                let open = Filter { tellers, ..Filter::default() };
+                count(review::count(&tx, &open, None, self.0.now()).await?)
+            }
             Err(AppError::NotPermitted(_)) => 0,
             Err(other) => return Err(other),
         };

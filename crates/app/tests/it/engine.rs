@@ -7,7 +7,7 @@ use domain::{Field, ObjectKind};
 use serde_json::{Value as Json, json};
 use std::sync::atomic::Ordering;
 use store::engine::targets::{Delivered, TargetRow, TargetState};
-use store::engine::{candidates, failures, landed, runs, targets};
+use store::engine::{failures, landed, review, runs, targets};
 
 const CUSTOMER: ObjectKind = ObjectKind::Customer;
 
@@ -328,7 +328,7 @@ async fn a_person_merges_a_doubtful_pair_and_takes_it_back_to_the_byte() {
     assert_eq!(run.counts.to_review, 2, "{:?}", run.counts);
     let before = here.goldens(CUSTOMER).await;
     let tx = here.test.db.tenant(&here.scope).await.unwrap();
-    let pair = candidates::open(&tx, None, None, 10).await.unwrap().remove(0);
+    let pair = review::page(&tx, &review::Filter::default(), None, 10, chrono::Utc::now()).await.unwrap().remove(0);
     drop(tx);
 
     let survivor = here.engine.decide_candidate(&here.scope, pair.id, Verdict::Merge).await.unwrap();
@@ -353,13 +353,13 @@ async fn what_a_person_told_apart_is_not_joined_by_the_next_sync() {
     DMS.put(CUSTOMER, "2", customer("Ann", "Lee", "b@example.com"));
     here.sync(here.dms, CUSTOMER).await;
     let tx = here.test.db.tenant(&here.scope).await.unwrap();
-    let pair = candidates::open(&tx, None, None, 10).await.unwrap().remove(0);
+    let pair = review::page(&tx, &review::Filter::default(), None, 10, chrono::Utc::now()).await.unwrap().remove(0);
     drop(tx);
 
     here.engine.decide_candidate(&here.scope, pair.id, Verdict::NotAMatch).await.unwrap();
     let open = async || {
         let tx = here.test.db.tenant(&here.scope).await.unwrap();
-        candidates::count_open(&tx, None).await.unwrap()
+        review::count(&tx, &review::Filter::default(), None, chrono::Utc::now()).await.unwrap()
     };
     let mut lee = customer("Ann", "Lee", "b@example.com");
     lee["consent_email"] = json!("opted_in");

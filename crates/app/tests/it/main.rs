@@ -25,6 +25,7 @@ mod people;
 mod poison;
 mod reach;
 mod related;
+mod review;
 mod scene;
 mod schedules;
 mod uploads;

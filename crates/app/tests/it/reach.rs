@@ -1,6 +1,7 @@
 //! Somebody who is limited to one rooftop sees and does nothing with what belongs to another alone.
 
 use crate::fake::{DMS, Dealership};
+use app::candidates::Filter;
 use app::engine::EngineError;
 use app::engine::candidates::Verdict;
 use app::engine::syncs::Mode;
@@ -40,7 +41,7 @@ impl Group {
 
     /// The first open pair of the whole group.
     async fn pair(&self) -> domain::CandidateId {
-        let open = self.here.app.candidates().open(&self.here.scope, None, 10).await.unwrap();
+        let open = self.here.app.candidates().list(&self.here.scope, &Filter::default(), None, 10).await.unwrap();
         open.first().expect("an open pair").id
     }
 }
@@ -85,8 +86,8 @@ async fn a_pair_is_decided_only_by_who_may_review_both_sides() {
     let engine = &group.here.engine;
 
     let refused = engine.decide_candidate(&group.of_a, pair, Verdict::Merge).await;
-    let seen_by_a = group.here.app.candidates().open(&group.of_a, None, 10).await.unwrap().len();
-    let seen_by_b = group.here.app.candidates().open(&group.of_b, None, 10).await.unwrap().len();
+    let seen_by_a = group.here.app.candidates().list(&group.of_a, &Filter::default(), None, 10).await.unwrap().len();
+    let seen_by_b = group.here.app.candidates().list(&group.of_b, &Filter::default(), None, 10).await.unwrap().len();
     let merged = engine.decide_candidate(&group.of_b, pair, Verdict::Merge).await;
     let undone_by_a = engine.decide_candidate(&group.of_a, pair, Verdict::Undo).await;
     let undone_by_b = engine.decide_candidate(&group.of_b, pair, Verdict::Undo).await;
@@ -94,7 +95,7 @@ async fn a_pair_is_decided_only_by_who_may_review_both_sides() {
     assert!(not_found(&refused) && not_found(&undone_by_a), "{refused:?} {undone_by_a:?}");
     assert!(merged.is_ok() && undone_by_b.is_ok(), "{merged:?} {undone_by_b:?}");
     assert_eq!((seen_by_a, seen_by_b), (0, 1));
-    assert_eq!(group.here.app.views().pairs_open(&group.of_a).await.unwrap(), 0);
+    assert_eq!(group.here.app.candidates().count(&group.of_a, &Filter::default()).await.unwrap(), 0);
 }
 
 #[tokio::test]

@@ -51,6 +51,17 @@ pub struct CandidateRow {
     pub moved: Vec<Uuid>,
     /// When it was asked.
     pub created_at: DateTime<Utc>,
+    /// What hangs on it.
+    pub stake: i32,
+    /// A keyed hash of what both said when it was asked.
+    #[serde(skip)]
+    pub told: Option<i64>,
+    /// Until when it was put off.
+    pub snoozed_until: Option<DateTime<Utc>>,
+    /// Who looks at it, or did last.
+    pub claimed_by: Option<Uuid>,
+    /// Until when others are not given it.
+    pub claimed_until: Option<DateTime<Utc>>,
 }
 
 /// Those of these questions that are not answered: a pair about which somebody said "no" is asked about again only where
@@ -238,56 +249,6 @@ pub async fn find(tx: &TenantTx, id: CandidateId) -> Result<Option<CandidateRow>
     row.as_ref().map_or(Ok(None), read)
 }
 
-/// Open candidates, best score first, from the place after (`score`, `id`): those of which `tellers` tell of both sides,
-/// or all.
-///
-/// # Errors
-/// [`StoreError::Database`].
-pub async fn open(
-    tx: &TenantTx,
-    tellers: Option<Vec<Uuid>>,
-    after: Option<(f32, CandidateId)>,
-    limit: i64,
-) -> Result<Vec<CandidateRow>, StoreError> {
-    let (score, id) = after.map_or((f32::MAX, Uuid::nil()), |(score, id)| (score, id.0));
-    let rows = tx
-        .rows(
-            &format!(
-                "SELECT * FROM candidate c WHERE tenant_id = $1 AND state = 'open'
-                   AND (score < $2 OR (score = $2 AND id > $3)) AND {}
-                 ORDER BY score DESC, id LIMIT $4",
-                both_told("$5")
-            ),
-            [tx.owner(), score.into(), id.into(), limit.into(), tellers.into()],
-        )
-        .await?;
-    rows.iter().filter_map(|row| read(row).transpose()).collect()
-}
-
-/// That the connections in `parameter` tell of both sides of candidate `c`; always true where it is NULL.
-fn both_told(parameter: &str) -> String {
-    let told = |side: &str| {
-        format!(
-            "EXISTS (SELECT FROM source_record s WHERE s.tenant_id = $1 AND s.golden_id = c.{side}
-                     AND s.state = 1 AND s.connection_id = ANY({parameter}))"
-        )
-    };
-    format!("({parameter}::uuid[] IS NULL OR ({} AND {}))", told("left_golden"), told("right_golden"))
-}
-
-/// How many are open: of those of which `tellers` tell of both sides, or of all.
-///
-/// # Errors
-/// [`StoreError::Database`].
-pub async fn count_open(tx: &TenantTx, tellers: Option<Vec<Uuid>>) -> Result<i64, StoreError> {
-    let sql = format!(
-        "SELECT count(*) AS many FROM candidate c WHERE tenant_id = $1 AND state = 'open' AND {}",
-        both_told("$2")
-    );
-    let row = tx.row(&sql, [tx.owner(), tellers.into()]).await?;
-    row.map_or(Ok(0), |row| Ok(get(&row, "many")?))
-}
-
 /// Notes a decision with the source records it moved, or takes it back (`open`).
 ///
 /// # Errors
@@ -301,11 +262,57 @@ pub async fn decide(
 ) -> Result<(), StoreError> {
     tx.run(
         "UPDATE candidate SET state = $3, moved = $6, decided_by = CASE WHEN $3 = 'open' THEN NULL ELSE $4::uuid END,
-                decided_at = CASE WHEN $3 = 'open' THEN NULL ELSE $5::timestamptz END
+                decided_at = CASE WHEN $3 = 'open' THEN NULL ELSE $5::timestamptz END,
+                snoozed_until = NULL, claimed_by = NULL, claimed_until = NULL
          WHERE tenant_id = $1 AND id = $2",
         [tx.owner(), id.0.into(), state.into(), tx.scope().actor().id().into(), now.into(), moved.into()],
     )
     .await?;
+    Ok(())
+}
+
+/// The row of a pair, made where there is none yet: a person decides about two that nobody was asked about. It is open.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn row_of(
+    tx: &TenantTx,
+    object: ObjectKind,
+    pair: &Question,
+    now: DateTime<Utc>,
+) -> Result<CandidateRow, StoreError> {
+    let sql = format!(
+        "INSERT INTO candidate (tenant_id, id, object, left_golden, right_golden, score, reason, state, created_at, stake)
+         SELECT $1, $2, $3, l, r, $6, $7, 'open', $8, {STAKE} FROM (VALUES ($4::uuid, $5::uuid)) AS t (l, r)
+         ON CONFLICT (tenant_id, left_golden, right_golden) DO UPDATE SET
+             state = 'open', decided_by = NULL, decided_at = NULL, moved = '{{}}'
+         RETURNING *"
+    );
+    let row = tx
+        .row(
+            &sql,
+            [
+                tx.owner(),
+                CandidateId::new().0.into(),
+                object.code().into(),
+                pair.left.0.into(),
+                pair.right.0.into(),
+                pair.score.into(),
+                pair.reason.clone().into(),
+                now.into(),
+            ],
+        )
+        .await?;
+    row.as_ref().map_or(Ok(None), read)?.ok_or(StoreError::Conflict)
+}
+
+/// Notes what both sides of a pair say of who they are: a "no" holds as long as this stays.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn set_told(tx: &TenantTx, id: CandidateId, told: Option<i64>) -> Result<(), StoreError> {
+    tx.run("UPDATE candidate SET told = $3 WHERE tenant_id = $1 AND id = $2", [tx.owner(), id.0.into(), told.into()])
+        .await?;
     Ok(())
 }
 
@@ -333,7 +340,53 @@ pub async fn follow_merge(tx: &TenantTx, from: GoldenId, to: GoldenId) -> Result
     Ok(())
 }
 
-fn read(row: &QueryResult) -> Result<Option<CandidateRow>, StoreError> {
+/// Gives an entity that was taken out of another the open questions that are its own: those where only its records are
+/// linked with the other side move to it, and where records of both are, both are asked about.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn follow_split(tx: &TenantTx, from: GoldenId, out: GoldenId, now: DateTime<Utc>) -> Result<(), StoreError> {
+    const LINKED: &str = "EXISTS (SELECT FROM match_link m
+         JOIN source_record a ON a.tenant_id = $1 AND a.id = m.left_record
+         JOIN source_record b ON b.tenant_id = $1 AND b.id = m.right_record
+         WHERE m.tenant_id = $1 AND a.golden_id IN (x.other, SIDE) AND b.golden_id IN (x.other, SIDE)
+           AND a.golden_id <> b.golden_id)";
+    let rows = tx
+        .rows(
+            &format!(
+                "SELECT x.*, {} AS with_out, {} AS with_from
+                 FROM (SELECT c.*, CASE WHEN left_golden = $2 THEN right_golden ELSE left_golden END AS other
+                       FROM candidate c WHERE tenant_id = $1 AND state = 'open' AND $2 IN (left_golden, right_golden)) x
+                 WHERE x.other <> $3",
+                LINKED.replace("SIDE", "$3"),
+                LINKED.replace("SIDE", "$2")
+            ),
+            [tx.owner(), from.0.into(), out.0.into()],
+        )
+        .await?;
+    for row in &rows {
+        if !get::<bool>(row, "with_out")? {
+            continue;
+        }
+        let Some(candidate) = read(row)? else { continue };
+        let other = GoldenId(get(row, "other")?);
+        let question = Question {
+            left: out.min(other),
+            right: out.max(other),
+            score: candidate.score,
+            reason: candidate.reason,
+            told: candidate.told,
+        };
+        ask(tx, candidate.object, &[question], now).await?;
+        if !get::<bool>(row, "with_from")? {
+            tx.run("DELETE FROM candidate WHERE tenant_id = $1 AND id = $2", [tx.owner(), candidate.id.0.into()])
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn read(row: &QueryResult) -> Result<Option<CandidateRow>, StoreError> {
     let Some(object) = ObjectKind::from_code(get(row, "object")?) else { return Ok(None) };
     Ok(Some(CandidateRow {
         id: CandidateId(get(row, "id")?),
@@ -347,5 +400,10 @@ fn read(row: &QueryResult) -> Result<Option<CandidateRow>, StoreError> {
         decided_at: get(row, "decided_at")?,
         moved: get(row, "moved")?,
         created_at: get(row, "created_at")?,
+        stake: get(row, "stake")?,
+        told: get(row, "told")?,
+        snoozed_until: get(row, "snoozed_until")?,
+        claimed_by: get(row, "claimed_by")?,
+        claimed_until: get(row, "claimed_until")?,
     }))
 }

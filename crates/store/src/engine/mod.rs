@@ -13,6 +13,7 @@ pub mod models;
 pub mod overdue;
 pub mod records;
 pub mod references;
+pub mod review;
 pub mod runs;
 pub mod targets;
 

@@ -429,6 +429,37 @@ pub async fn hand_over(
     rows.iter().map(|row| Ok(ConnectionId(get(row, "connection_id")?))).collect()
 }
 
+/// Gives an entity that was taken out of another the keys of its own records: where a target of `from` names a record
+/// that belongs to `out` now, `out` has it, and `from` is to be known there by another key or be written anew.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn hand_back(tx: &TenantTx, from: GoldenId, out: GoldenId, now: DateTime<Utc>) -> Result<(), StoreError> {
+    const OWN: &str = "EXISTS (SELECT FROM source_record s
+         WHERE s.tenant_id = $1 AND s.connection_id = t.connection_id AND s.object = t.object
+           AND s.external_id = t.external_id AND s.golden_id = $3)";
+    tx.run(
+        &format!(
+            "UPDATE target t SET golden_id = $3, state = CASE WHEN t.state = 3 THEN 3 ELSE 1 END, due_at = $4, attempts = 0,
+                    delivered_hash = $5
+             WHERE t.tenant_id = $1 AND t.golden_id = $2 AND {OWN}
+               AND NOT EXISTS (SELECT FROM target o WHERE o.tenant_id = $1 AND o.golden_id = $3
+                               AND o.connection_id = t.connection_id)"
+        ),
+        [tx.owner(), from.0.into(), out.0.into(), now.into(), ASKED_ANEW.to_vec().into()],
+    )
+    .await?;
+    tx.run(
+        &format!(
+            "UPDATE target t SET external_id = NULL, delivered_version = 0, delivered_hash = $5, attempts = 0, due_at = $4
+             WHERE t.tenant_id = $1 AND t.golden_id = $2 AND {OWN}"
+        ),
+        [tx.owner(), from.0.into(), out.0.into(), now.into(), ASKED_ANEW.to_vec().into()],
+    )
+    .await?;
+    Ok(())
+}
+
 /// How the targets of each connection and object stand.
 ///
 /// # Errors
