@@ -120,10 +120,14 @@ impl Engine {
             })
             .collect();
         let ids = people.iter().map(|person| person.id.0).collect();
-        let many = u32::try_from(people.len()).unwrap_or(u32::MAX);
+        let side = |of: GoldenId| -> Vec<u32> {
+            (0..).zip(&people).filter(|(_, person)| person.golden == Some(of)).map(|(place, _)| place).collect()
+        };
+        let (ours, theirs) = (side(left), side(right));
         let counted = Counted { judge: &judge, keys: tx.keys(), crowded: HashSet::new() };
         let meeting = Meeting::new(&judge.scoring, people, &counted);
-        let links = meeting.links((0..many).flat_map(|one| (one + 1..many).map(move |other| (one, other))));
+        let across = ours.iter().flat_map(|one| theirs.iter().map(|other| (*one.min(other), *one.max(other))));
+        let links = meeting.links(across);
         let apart = lookup::told_apart(tx, ids).await?;
         let settled = meeting.settle(&links, &apart, GoldenId::new);
         let doubt = settled.doubts.into_iter().find(|doubt| (doubt.left, doubt.right) == (left, right));

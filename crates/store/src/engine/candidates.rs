@@ -146,13 +146,13 @@ pub async fn ask(
 }
 
 /// What hangs on entities `t.l` and `t.r`: a deal counts five, a lead three, a repair order or a vehicle one.
-const STAKE: &str = "coalesce((
-    SELECT least(sum(CASE r.object WHEN 4 THEN 5 WHEN 6 THEN 3 ELSE 1 END), 1000000)::int
+const STAKE: &str = "(
+    SELECT least(coalesce(sum(CASE r.object WHEN 4 THEN 5 WHEN 6 THEN 3 ELSE 1 END), 0), 1000000)::int
     FROM source_record s
     JOIN reference f ON f.tenant_id = $1 AND f.connection_id = s.connection_id AND f.object = s.object
                     AND f.external_id = s.external_id
     JOIN source_record r ON r.tenant_id = $1 AND r.id = f.record_id AND r.state = 1
-    WHERE s.tenant_id = $1 AND s.golden_id IN (t.l, t.r) AND s.state = 1), 0)";
+    WHERE s.tenant_id = $1 AND s.golden_id IN (t.l, t.r) AND s.state = 1)";
 
 /// The open questions about entities of one kind: both sides and the score.
 ///
