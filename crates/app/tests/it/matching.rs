@@ -8,7 +8,7 @@ use domain::permission::Role;
 use domain::{Field, GoldenId, ObjectKind};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
-use store::engine::{candidates, links};
+use store::engine::{candidates, links, review};
 
 const CUSTOMER: ObjectKind = ObjectKind::Customer;
 
@@ -43,7 +43,7 @@ fn townsman(n: usize) -> Json {
 
 async fn open(here: &Dealership) -> Vec<candidates::CandidateRow> {
     let tx = here.test.db.tenant(&here.scope).await.unwrap();
-    candidates::open(&tx, None, None, 1_000).await.unwrap()
+    review::page(&tx, &review::Filter::default(), None, 1_000, chrono::Utc::now()).await.unwrap()
 }
 
 #[tokio::test]
