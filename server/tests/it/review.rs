@@ -34,25 +34,103 @@ fn id(pair: &Json) -> String {
     pair["id"].as_str().unwrap().to_owned()
 }
 
-#[actix_web::test]
-async fn two_people_review_the_queue_over_http() {
-    let redis = TestRedis::start();
-    let rig = Rig::with_redis(&redis).await;
+/// Three pairs to decide: the rig's key and the connection they came by.
+async fn three_pairs<'a>(rig: &'a Rig) -> (Client<'a>, Json, TestWorker) {
     let key = rig.owner("ann@example.com").await;
-    let signed_in = rig.nobody().post("/sign-in", json!({"email": "ann@example.com", "password": PASSWORD})).await;
-    let ann = Session { client: rig.nobody(), cookie: session_cookie(&signed_in) };
     let (files, _) = key.connected("files", json!({"transport": "upload", "customers": "customers*.csv"})).await;
     key.upload(&files, "customers_1.csv", FILE).await;
     let worker = TestWorker::start(&rig.test);
     let began = Instant::now();
-    let pairs = loop {
+    loop {
         let found = key.get("/candidates").await.expect(200);
         if found["items"].as_array().unwrap().len() == 3 {
-            break found["items"].clone();
+            return (key, found["items"].clone(), worker);
         }
         assert!(began.elapsed() < PATIENCE, "{found}");
         tokio::task::yield_now().await;
+    }
+}
+
+/// Ann's session in a browser.
+async fn signed_in(rig: &Rig) -> String {
+    let answer = rig.nobody().post("/sign-in", json!({"email": "ann@example.com", "password": PASSWORD})).await;
+    session_cookie(&answer)
+}
+
+#[actix_web::test]
+async fn the_portals_pages_show_the_same_and_work_without_scripts() {
+    let redis = TestRedis::start();
+    let rig = Rig::with_redis(&redis).await;
+    let (key, pairs, worker) = three_pairs(&rig).await;
+    let cookie = signed_in(&rig).await;
+    let page = async |path: &str| {
+        let ask = rig.http.get(format!("{}{path}", rig.base)).header("cookie", cookie.clone());
+        let answer = Answer::of(ask.send().await.unwrap()).await;
+        assert_eq!(answer.status, 200, "{path} {}", answer.text);
+        answer.text
     };
+    let send = async |path: &str, html: &str, fields: &[(&str, &str)]| {
+        let token =
+            html.split("name=\"csrf\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a form");
+        let mut form = vec![("csrf", token)];
+        form.extend(fields);
+        let ask = rig
+            .http
+            .post(format!("{}{path}", rig.base))
+            .header("cookie", cookie.clone())
+            .header("origin", rig.base.clone());
+        let answer = Answer::of(ask.form(&form).send().await.unwrap()).await;
+        assert_eq!(answer.status, 303, "{path} {}", answer.text);
+        answer.headers["location"].to_str().unwrap().to_owned()
+    };
+    let has = |html: &str, words: &[&str]| {
+        for word in words {
+            assert!(html.contains(word), "no {word:?} in {html}");
+        }
+    };
+    let (first, second) = (id(&pairs[0]), id(&pairs[1]));
+
+    let list = page("/duplicates?object=customer&min=1&max=100").await;
+    has(&list, &["Review the first", "3 pairs wait", "At stake", "Joined by Driveline", "Many at once"]);
+    for state in ["open", "snoozed", "joined", "merged", "not_a_match"] {
+        page(&format!("/duplicates?state={state}")).await;
+    }
+    let open = page(&format!("/duplicates/{first}")).await;
+    has(&open, &["Who wins", "If you merge", "Why they may be one", "bits for", "In a week", "Skip"]);
+    has(&page("/duplicates").await, &["You"]);
+    key.post(&format!("/candidates/{second}/claim"), json!({})).await.expect(200);
+    let theirs = page(&format!("/duplicates/{second}")).await;
+    has(&theirs, &["The API key “test”", "is looking at this pair"]);
+    assert!(!theirs.contains("/merge\""), "what is another's cannot be decided");
+    let sample = page("/duplicates/bulk?decision=merge&object=customer").await;
+    has(&sample, &["2 pairs fit your filters", "Merge 2 pairs"]);
+
+    let next = send(&format!("/duplicates/{first}/skip"), &open, &[]).await;
+    assert!(next != format!("/duplicates/{first}") && next != format!("/duplicates/{second}"), "{next}");
+    let done = send(&format!("{next}/snooze"), &open, &[("days", "7")]).await;
+    has(&page(&done).await, &["Put off", "Undo"]);
+    let cluster = page(&format!("/duplicates/{first}/cluster")).await;
+    has(&cluster, &["One of them", "Somebody else", "Decide them"]);
+    let members: Vec<&str> = cluster.split("name=\"member\" value=\"").skip(1).map(|rest| &rest[..36]).collect();
+    let (kept, dropped) = (format!("says-{}", members[0]), format!("says-{}", members[1]));
+    let fields = [("member", members[0]), ("member", members[1]), (kept.as_str(), "keep"), (dropped.as_str(), "drop")];
+    let record = send(&format!("/duplicates/{first}/cluster"), &cluster, &fields).await;
+    assert_eq!(record, format!("/records/{}?done=cluster", members[0]));
+    has(&page("/duplicates?state=not_a_match").await, &["1 pair", "Ann"]);
+    key.post(&format!("/candidates/{second}/release"), json!({})).await.expect(204);
+    let sample = page("/duplicates/bulk?decision=merge").await;
+    let done = send("/duplicates/bulk", &sample, &[("decision", "merge"), ("expect", "1")]).await;
+    assert_eq!(done, "/duplicates?done=bulk");
+    has(&page(&format!("/duplicates/{second}")).await, &["Merged", "The merged record", "Undo", "bits for"]);
+    worker.stop().await;
+}
+
+#[actix_web::test]
+async fn two_people_review_the_queue_over_http() {
+    let redis = TestRedis::start();
+    let rig = Rig::with_redis(&redis).await;
+    let (key, pairs, worker) = three_pairs(&rig).await;
+    let ann = Session { client: rig.nobody(), cookie: signed_in(&rig).await };
 
     // Each is given another one, and neither decides the other's.
     let anns = ann.post("/candidates/next", json!({})).await.expect(200)["pair"].clone();

@@ -45,13 +45,13 @@ impl Engine {
         take_turn(&tx, object).await?;
         let golden = goldens::find(&tx, entity).await?.filter(|row| row.state == GoldenState::Live).ok_or(NONE)?;
         let entity = golden.id;
-        let members = records::members(&tx, vec![entity.0]).await?;
+        let members = records::told_of(&tx, entity).await?;
         let may = |connection: &Uuid| tellers.as_ref().is_none_or(|tellers| tellers.contains(connection));
         let asked: BTreeSet<SourceRecordId> = sources.iter().copied().collect();
-        let (leave, stay): (Vec<_>, Vec<_>) = members.iter().partition(|member| asked.contains(&member.id));
+        let (leave, stay): (Vec<_>, Vec<_>) = members.into_iter().partition(|(id, _)| asked.contains(id));
         // Who may review one side alone may not part it from the other; a record they cannot see is not there.
-        let may_all = leave.iter().all(|member| may(&member.connection.0));
-        let may_stay = stay.is_empty() || stay.iter().any(|member| may(&member.connection.0));
+        let may_all = leave.iter().all(|(_, connection)| may(&connection.0));
+        let may_stay = stay.is_empty() || stay.iter().any(|(_, connection)| may(&connection.0));
         if leave.len() != asked.len() || !may_all || !may_stay {
             return Err(NONE);
         }
@@ -60,7 +60,7 @@ impl Engine {
                 "Name at least one source record that leaves, and leave at least one that stays.".to_owned(),
             ));
         }
-        let leave: Vec<Uuid> = leave.iter().map(|member| member.id.0).collect();
+        let leave: Vec<Uuid> = leave.iter().map(|(id, _)| id.0).collect();
         let (out, candidate) = match review::merge_of(&tx, entity, leave.clone()).await? {
             Some(merge) => {
                 self.unmerge(&tx, object, merge.right, merge.moved.clone(), now).await?;

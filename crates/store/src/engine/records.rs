@@ -498,6 +498,21 @@ pub async fn ids_of(tx: &TenantTx, golden: GoldenId) -> Result<Vec<Uuid>, StoreE
     rows.iter().map(|row| Ok(get(row, "id")?)).collect()
 }
 
+/// The living records of an entity, oldest first, and which connection tells each; without what they say.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn told_of(tx: &TenantTx, golden: GoldenId) -> Result<Vec<(SourceRecordId, ConnectionId)>, StoreError> {
+    let rows = tx
+        .rows(
+            "SELECT id, connection_id FROM source_record
+             WHERE tenant_id = $1 AND golden_id = $2 AND state = 1 ORDER BY id",
+            [tx.owner(), golden.0.into()],
+        )
+        .await?;
+    rows.iter().map(|row| Ok((SourceRecordId(get(row, "id")?), ConnectionId(get(row, "connection_id")?)))).collect()
+}
+
 /// Which connections tell of these entities.
 ///
 /// # Errors
