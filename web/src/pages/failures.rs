@@ -109,7 +109,7 @@ pub fn card(cause: Cause) -> AnyView {
     let meta = view! {
         {plural(cause.count, "time", "times")}
         " · "
-        <a class="hover:underline" href=format!("/connections/{}", cause.connection)>{cause.connection_name.clone()}</a>
+        <a class="underline" href=format!("/connections/{}", cause.connection)>{cause.connection_name.clone()}</a>
         {cause.object.map(|object| format!(" · {}", object.plural()))}
         " · last " <When at=cause.last_at/>
     }

@@ -392,7 +392,11 @@ async fn fifty_records_are_merged_and_each_comes_back_as_it_was_to_the_byte() {
     // One leaves the whole: timed. The others follow, half by their undo, half by being taken apart.
     let begun = Instant::now();
     let split = here.engine.split(&here.scope, survivor, &sources_of[&before[MANY - 1].id]).await.unwrap();
-    eprintln!("one record left an entity of {MANY} in {:?}", begun.elapsed());
+    let took = begun.elapsed();
+    eprintln!("one record left an entity of {MANY} in {took:?}");
+    // Without optimisation, on a machine that does other things: a multiple of what it may take in production.
+    let most = if cfg!(debug_assertions) { 1_000 } else { 50 };
+    assert!(took.as_millis() <= most, "{took:?}");
     assert_eq!(split.out, before[MANY - 1].id, "it is what it was");
     for (nth, id) in rows.iter().enumerate().take(MANY - 2) {
         if nth % 2 == 0 {

@@ -137,13 +137,7 @@ fn comparison(pair: &CandidateShown, survivors: Vec<app::candidates::SurvivorSho
                 return None;
             }
             let differs = left.is_some() && right.is_some() && left != right;
-            let word = if differs {
-                "differs"
-            } else if left.is_some() && left == right {
-                "same"
-            } else {
-                "only one says"
-            };
+            let word = if differs { " · differs" } else { "" };
             let wins = kept.map(|one| (one.system.clone(), decision_words(one.field.rule)));
             Some(CompareRow {
                 label: field.spec().label.to_owned(),
@@ -152,7 +146,7 @@ fn comparison(pair: &CandidateShown, survivors: Vec<app::candidates::SurvivorSho
                 note: view! {
                     {wins.map(|(system, rule)| view! {
                         <span class="font-medium">{system}</span>
-                        <span class="block text-meta text-muted">{format!("{rule} · {word}")}</span>
+                        <span class="block text-meta text-muted">{format!("{rule}{word}")}</span>
                     })}
                 }
                 .into_any(),
