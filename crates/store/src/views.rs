@@ -93,7 +93,7 @@ pub struct ObjectStory {
     pub next_at: Option<DateTime<Utc>>,
 }
 
-/// What all connections move. Records are counted up to `held_max` per object, so that the answer stays fast.
+/// What all connections move, and what arrived there unasked. Records are counted up to `held_max` per object, so that the answer stays fast.
 ///
 /// # Errors
 /// [`StoreError::Database`].
@@ -111,7 +111,7 @@ pub async fn objects(tx: &TenantTx, held_max: i64) -> Result<Vec<ObjectStory>, S
              CROSS JOIN LATERAL (SELECT count(*) AS held FROM (
                   SELECT FROM source_record r WHERE r.tenant_id = $1 AND r.connection_id = o.connection_id
                   AND r.object = o.object AND r.state <> 3 LIMIT $2) AS capped) AS h
-             WHERE o.tenant_id = $1 AND (o.pull OR o.push <> 'none') ORDER BY o.connection_id, o.object",
+             WHERE o.tenant_id = $1 AND (o.pull OR o.push <> 'none' OR h.held > 0) ORDER BY o.connection_id, o.object",
             [tx.owner(), held_max.into()],
         )
         .await?;

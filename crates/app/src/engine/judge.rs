@@ -11,8 +11,9 @@ use std::sync::{Arc, Mutex};
 use store::engine::models::{self, Standing};
 use store::{StoreError, TenantKeys, TenantTx};
 
-/// So many tenants' judges are kept in memory; the one that was asked longest ago goes first.
-const KEPT_MAX: usize = 64;
+/// So many counts of values are kept in memory, of all tenants together (about 24 bytes each); the judge that was asked
+/// longest ago goes first.
+const COUNTS_MAX: usize = 4_000_000;
 
 /// A tenant's judge.
 pub(crate) struct Judge {
@@ -43,10 +44,12 @@ impl Judges {
     fn keep(&self, tenant: TenantId, judge: Arc<Judge>) {
         if let Ok(mut kept) = self.0.lock() {
             kept.retain(|(of, _)| *of != tenant);
-            if kept.len() >= KEPT_MAX {
-                kept.remove(0);
-            }
             kept.push((tenant, judge));
+            // An empty one has a price too.
+            let mut counts: usize = kept.iter().map(|(_, judge)| judge.counts.len() + 1_000).sum();
+            while kept.len() > 1 && counts > COUNTS_MAX {
+                counts -= kept.remove(0).1.counts.len() + 1_000;
+            }
         }
     }
 }

@@ -30,7 +30,7 @@ impl Engine {
         row.updated_at = now;
         goldens::write(tx, &[row]).await?;
         candidates::follow_merge(tx, from, to).await?;
-        for connection in targets::hand_over(tx, from, to, now).await? {
+        for connection in targets::hand_over(tx, from, to, moved.clone(), now).await? {
             self.ask_to_deliver(tx, connection, Lane::Lead).await?;
         }
         self.settle_again(tx, object, [to].into()).await?;

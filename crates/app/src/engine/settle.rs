@@ -14,11 +14,27 @@ use queue::JobOutcome;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use store::TenantTx;
-use store::engine::candidates;
 use store::engine::failures::{self, Report};
 use store::engine::landscape::{ConnectionPlan, Landscape};
 use store::engine::records::{self, RecordState, SourceDoc, Write};
 use store::engine::targets::{self, Delivered, Missed, TargetState};
+use store::engine::{candidates, goldens};
+
+/// Which of these entities were merged, and into which.
+async fn merged_meanwhile(
+    tx: &TenantTx,
+    by_id: &HashMap<GoldenId, &Delivery>,
+) -> Result<HashMap<GoldenId, GoldenId>, EngineError> {
+    let ids = by_id.keys().map(|id| id.0).collect();
+    let mut survivors = HashMap::new();
+    for gone in goldens::by_ids(tx, ids).await?.into_iter().filter(|row| row.merged_into.is_some()) {
+        // The survivor may have been merged in turn.
+        if let Some(survivor) = goldens::find(tx, gone.id).await? {
+            survivors.insert(gone.id, survivor.id);
+        }
+    }
+    Ok(survivors)
+}
 
 /// The longest key of a system, in bytes: longer ones fit no index.
 const KEY_BYTES_MAX: usize = 2_000;
@@ -43,6 +59,8 @@ impl Engine {
         let (fields, exclusive) = (push.fields(object), push.exclusive(object));
         let mut given_up = Vec::new();
         let mut notes = Notes::default();
+        let merged = merged_meanwhile(tx, by_id).await?;
+        let mut withdrawn = Vec::new();
         let (mut delivered, mut reports, mut mended, mut echoes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for pushed in done {
             let Some(delivery) = by_id.get(&pushed.golden) else { continue };
@@ -52,9 +70,14 @@ impl Engine {
                 }
                 usable => usable,
             };
+            let survivor = merged.get(&pushed.golden).copied();
             let key = match outcome {
                 Outcome::Created { external_id } | Outcome::Updated { external_id } => Some(external_id),
-                Outcome::Withdrawn | Outcome::Absent => None,
+                Outcome::Withdrawn => {
+                    withdrawn.extend(delivery.out.external_id.clone().filter(|_| survivor.is_some()));
+                    None
+                }
+                Outcome::Absent => None,
                 Outcome::Failed(error) => {
                     let next = missed(delivery, &error, now);
                     if error.retry() == Retry::Never || delivery.target.attempts + 1 >= TRIES_MAX {
@@ -70,6 +93,14 @@ impl Engine {
             });
             if let Some(echo) = &echo {
                 given_up.extend(freed(exclusive, delivery.held.as_ref(), Some(&echo.checked.record)));
+            }
+            if let (Some(key), Some(survivor)) = (&key, survivor) {
+                // It was merged while this was on its way.
+                let pair = (pushed.golden, survivor);
+                if targets::arrived_late(tx, plan.id, object, pair, key, now).await? {
+                    echoes.extend(echo.map(|echo| (survivor, echo)));
+                }
+                continue;
             }
             let held = echo.as_ref().map(|echo| echo.checked.record.only(fields)).or_else(|| delivery.held.clone());
             delivered.push(Delivered {
@@ -87,6 +118,8 @@ impl Engine {
         notes.delivered = delivered.len();
         self.land_echoes(tx, landscape, plan, object, echoes).await?;
         targets::settle(tx, plan.id, &delivered, now).await?;
+        // What was merged away is not there any more; the next read must not wonder where it went.
+        self.remove(tx, &self.on_its_own(landscape, plan, Lane::Routine), object, withdrawn).await?;
         self.offer(tx, &self.on_its_own(landscape, plan, Lane::Routine), object, &given_up).await?;
         failures::resolve(tx, plan.id, mended, now).await?;
         failures::report(tx, plan.id, &reports, now).await?;

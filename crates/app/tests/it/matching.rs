@@ -8,7 +8,7 @@ use domain::permission::Role;
 use domain::{Field, GoldenId, ObjectKind};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
-use store::engine::{candidates, links, review};
+use store::engine::{candidates, links, review, targets};
 
 const CUSTOMER: ObjectKind = ObjectKind::Customer;
 
@@ -79,6 +79,57 @@ async fn two_entities_that_a_third_record_proves_to_be_one_are_joined_and_can_be
     let joined: uuid::Uuid = rows[0].try_get("", "id").unwrap();
     here.engine.decide_candidate(&here.scope, joined.into(), Verdict::Undo).await.unwrap();
     assert_eq!(here.goldens(CUSTOMER).await.len(), 2);
+}
+
+#[tokio::test]
+async fn what_we_created_in_the_crm_is_withdrawn_when_its_own_contact_turns_out_to_be_the_same() {
+    let here = Dealership::open().await;
+    let crms_own = person("Ann", "Walker", json!({"phone_mobile": "+14155550100"}));
+    CRM.put(CUSTOMER, "own", crms_own);
+    here.sync(here.crm, CUSTOMER).await;
+    DMS.put(CUSTOMER, "1", person("Ann", "Lee", json!({"phone_mobile": "+14155550100"})));
+    here.sync(here.dms, CUSTOMER).await;
+    assert_eq!(CRM.all(CUSTOMER).len(), 2, "nobody knows yet");
+
+    let pair = open(&here).await.remove(0);
+    here.engine.decide_candidate(&here.scope, pair.id, Verdict::Merge).await.unwrap();
+    here.work().await;
+
+    let left: Vec<String> = CRM.records.lock().unwrap().keys().map(|(_, key)| key.clone()).collect();
+    assert_eq!(left, ["own"], "what its people had stays, what we made goes");
+    here.sync(here.crm, CUSTOMER).await;
+    here.work().await;
+    assert_eq!((here.goldens(CUSTOMER).await.len(), CRM.all(CUSTOMER).len()), (1, 1));
+    let gone = here.test.count("SELECT count(*) FROM source_record WHERE state = 1").await;
+    assert_eq!(gone, 2, "the DMS' and the CRM's own");
+}
+
+#[tokio::test]
+async fn a_creation_that_was_on_its_way_during_a_merge_leaves_nothing_behind() {
+    let here = Dealership::open().await;
+    here.set_state(here.crm, "paused").await;
+    let phone = json!({"phone_mobile": "+14155550100"});
+    DMS.put(CUSTOMER, "1", person("Ann", "Lee", phone.clone()));
+    DMS.put(CUSTOMER, "2", person("Ann", "Walker", phone));
+    here.sync(here.dms, CUSTOMER).await;
+    let pair = open(&here).await.remove(0);
+    here.set_state(here.crm, "active").await;
+    let tx = here.test.db.tenant(&here.scope).await.unwrap();
+    let due = targets::due(&tx, here.crm, CUSTOMER, chrono::Utc::now(), 10).await.unwrap();
+    drop(tx);
+    assert_eq!(due.len(), 2);
+
+    // Both are created there, and the answer comes after the merge.
+    here.engine.decide_candidate(&here.scope, pair.id, Verdict::Merge).await.unwrap();
+    CRM.put(CUSTOMER, "late", person("Ann", "Walker", json!({"driveline": pair.right})));
+    let tx = here.test.db.tenant(&here.scope).await.unwrap();
+    let taken = targets::arrived_late(&tx, here.crm, CUSTOMER, (pair.right, pair.left), "late", chrono::Utc::now());
+    assert!(taken.await.unwrap(), "the survivor has none there yet");
+    tx.commit().await.unwrap();
+    here.work().await;
+
+    let left: Vec<String> = CRM.records.lock().unwrap().keys().map(|(_, key)| key.clone()).collect();
+    assert_eq!(left, ["late"]);
 }
 
 #[tokio::test]

@@ -45,8 +45,9 @@ const QUEUE_PER_1000: usize = 30;
 const REVIEW_MIN: f64 = 0.02;
 
 impl Bands {
-    /// Before anything of a tenant was counted: so careful that what is merged at once is beyond doubt.
-    pub const UNCALIBRATED: Self = Self { auto: 0.999, review: 0.2 };
+    /// Before anything of a tenant was counted: so careful that what is merged at once is beyond doubt, and what is asked
+    /// about is likely.
+    pub const UNCALIBRATED: Self = Self { auto: 0.999, review: 0.9 };
 
     /// The bands for these pairs.
     #[must_use]

@@ -10,8 +10,13 @@ use uuid::Uuid;
 const FIRST: [&str; 4] = ["Ann", "Anna", "Robert", "Bob"];
 const LAST: [&str; 3] = ["Underhill", "Underhil", "Quill"];
 
+/// What a record says, by numbers: first and last name, e-mail, phone, birth date; 0 for nothing.
+type Says = (usize, usize, u8, u8, u8);
+/// What it says, and where it stands; 0 for nowhere.
+type Told = (Says, u8);
+
 /// One record by a few numbers, so that many are alike.
-fn record((first, last, email, phone, birth): (usize, usize, u8, u8, u8)) -> Record {
+fn record((first, last, email, phone, birth): Says) -> Record {
     let mut record = Record::new(ObjectKind::Customer)
         .with_text(Field::CUSTOMER_KIND, "individual")
         .with_text(Field::FIRST_NAME, FIRST[first])
@@ -37,7 +42,7 @@ fn golden(number: u8) -> GoldenId {
 }
 
 /// People by number; who stands where is given by a small number, 0 for nobody.
-fn people(told: &[((usize, usize, u8, u8, u8), u8)]) -> Vec<Person> {
+fn people(told: &[Told]) -> Vec<Person> {
     told.iter()
         .enumerate()
         .map(|(number, (what, stands))| Person {
@@ -81,7 +86,7 @@ fn sets(of: &BTreeMap<SourceRecordId, GoldenId>) -> BTreeSet<BTreeSet<SourceReco
 
 prop_compose! {
     fn town()(told in prop::collection::vec(((0..4_usize, 0..3_usize, 0..4_u8, 0..4_u8, 0..3_u8), 0..5_u8), 2..14))
-        -> Vec<((usize, usize, u8, u8, u8), u8)> { told }
+        -> Vec<Told> { told }
 }
 
 proptest! {

@@ -400,8 +400,9 @@ pub async fn keys_at(
     Ok(keys)
 }
 
-/// Moves a merged entity's targets: the survivor keeps its own; where it has none, it takes over. Returns the keys by
-/// which systems know the merged one and the survivor differently: those are to be withdrawn.
+/// Moves a merged entity's targets: the survivor keeps its own, a target or a record of the system's own; where it has
+/// neither, it takes over. What a system then holds twice is to be withdrawn there. `moved` are the records that the merge
+/// brought. Returns the connections with something to withdraw.
 ///
 /// # Errors
 /// [`StoreError::Database`].
@@ -409,13 +410,16 @@ pub async fn hand_over(
     tx: &TenantTx,
     from: GoldenId,
     to: GoldenId,
+    moved: Vec<Uuid>,
     now: DateTime<Utc>,
 ) -> Result<Vec<ConnectionId>, StoreError> {
     tx.run(
         "UPDATE target t SET golden_id = $3, state = CASE WHEN t.state = 3 THEN 3 ELSE 1 END, due_at = $4, attempts = 0
          WHERE t.tenant_id = $1 AND t.golden_id = $2
-           AND NOT EXISTS (SELECT FROM target o WHERE o.tenant_id = $1 AND o.golden_id = $3 AND o.connection_id = t.connection_id)",
-        [tx.owner(), from.0.into(), to.0.into(), now.into()],
+           AND NOT EXISTS (SELECT FROM target o WHERE o.tenant_id = $1 AND o.golden_id = $3 AND o.connection_id = t.connection_id)
+           AND NOT EXISTS (SELECT FROM source_record s WHERE s.tenant_id = $1 AND s.golden_id = $3 AND s.state = 1
+                           AND s.connection_id = t.connection_id AND s.id <> ALL($5))",
+        [tx.owner(), from.0.into(), to.0.into(), now.into(), moved.into()],
     )
     .await?;
     let rows = tx
@@ -458,6 +462,43 @@ pub async fn hand_back(tx: &TenantTx, from: GoldenId, out: GoldenId, now: DateTi
     )
     .await?;
     Ok(())
+}
+
+/// A write to a merged entity that was on its way when it was merged: the survivor takes the system's key over where it
+/// has none there; else what was written is withdrawn. Returns whether the survivor took it.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn arrived_late(
+    tx: &TenantTx,
+    connection: ConnectionId,
+    object: ObjectKind,
+    (from, to): (GoldenId, GoldenId),
+    key: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let taken = tx
+        .run(
+            "UPDATE target SET external_id = $4, state = 1, due_at = $5
+             WHERE tenant_id = $1 AND connection_id = $2 AND golden_id = $3 AND state <> 3
+               AND (external_id IS NULL OR external_id = $4)",
+            [tx.owner(), connection.0.into(), to.0.into(), key.into(), now.into()],
+        )
+        .await?;
+    if taken > 0 {
+        return Ok(true);
+    }
+    tx.run(
+        "INSERT INTO target (tenant_id, connection_id, golden_id, object, desired_version, external_id, state, withdraw,
+                             due_at, desired_at)
+         VALUES ($1, $2, $3, $4, 1, $5, 1, true, $6, $6)
+         ON CONFLICT (tenant_id, connection_id, golden_id) DO UPDATE SET
+             external_id = excluded.external_id, state = 1, withdraw = true, attempts = 0, due_at = excluded.due_at,
+             desired_version = target.desired_version + 1",
+        [tx.owner(), connection.0.into(), from.0.into(), object.code().into(), key.into(), now.into()],
+    )
+    .await?;
+    Ok(false)
 }
 
 /// How the targets of each connection and object stand.
