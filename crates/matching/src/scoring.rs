@@ -90,7 +90,7 @@ impl Scoring {
             Rule::Address => self.rules.address,
         };
         match (say, same) {
-            (Say::Join, true) => score.max(SURE),
+            (Say::Join, true) => score.max(SURE).max(log2_odds(self.bands.auto) + 0.1),
             // A little above where people are asked.
             (Say::Join, false) | (Say::Ask, true | false) => score.max(log2_odds(self.bands.review) + 0.1),
             (Say::Weigh, true | false) => score,

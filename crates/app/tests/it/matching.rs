@@ -128,8 +128,21 @@ async fn a_creation_that_was_on_its_way_during_a_merge_leaves_nothing_behind() {
     tx.commit().await.unwrap();
     here.work().await;
 
-    let left: Vec<String> = CRM.records.lock().unwrap().keys().map(|(_, key)| key.clone()).collect();
-    assert_eq!(left, ["late"]);
+    let left = || CRM.records.lock().unwrap().keys().map(|(_, key)| key.clone()).collect::<Vec<_>>();
+    assert_eq!(left(), ["late"]);
+
+    // Another answer comes even later; the survivor has one there by now.
+    CRM.put(CUSTOMER, "later", person("Ann", "Walker", json!({"driveline": pair.right})));
+    let tx = here.test.db.tenant(&here.scope).await.unwrap();
+    let taken = targets::arrived_late(&tx, here.crm, CUSTOMER, (pair.right, pair.left), "later", chrono::Utc::now());
+    assert!(!taken.await.unwrap());
+    tx.commit().await.unwrap();
+    here.set_state(here.crm, "active").await;
+    here.work().await;
+
+    assert_eq!(left(), ["late"]);
+    let open = here.test.count("SELECT count(*) FROM target WHERE state = 1").await;
+    assert_eq!(open, 0, "it is withdrawn once and done");
 }
 
 #[tokio::test]

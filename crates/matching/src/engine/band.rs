@@ -65,7 +65,8 @@ impl Bands {
         }
         let queue = records * QUEUE_PER_1000 / 1000;
         let review = found.get(taken + queue).copied().unwrap_or_default().max(REVIEW_MIN);
-        Self { auto, review }
+        // A pair that is so likely by itself keeps the promise alone, however few there are.
+        Self { auto: auto.min(PRECISION_MIN), review }
     }
 
     /// The band of a probability.

@@ -493,8 +493,7 @@ pub async fn arrived_late(
                              due_at, desired_at)
          VALUES ($1, $2, $3, $4, 1, $5, 1, true, $6, $6)
          ON CONFLICT (tenant_id, connection_id, golden_id) DO UPDATE SET
-             external_id = excluded.external_id, state = 1, withdraw = true, attempts = 0, due_at = excluded.due_at,
-             desired_version = target.desired_version + 1",
+             external_id = excluded.external_id, state = 1, withdraw = true, attempts = 0, due_at = excluded.due_at",
         [tx.owner(), connection.0.into(), from.0.into(), object.code().into(), key.into(), now.into()],
     )
     .await?;
