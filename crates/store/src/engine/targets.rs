@@ -500,14 +500,15 @@ pub async fn arrived_late(
     Ok(false)
 }
 
-/// How the targets of each connection and object stand.
+/// How the targets of each connection and object stand. What was withdrawn, and is not to be there, is none.
 ///
 /// # Errors
 /// [`StoreError::Database`].
 pub async fn tally(tx: &TenantTx) -> Result<Vec<(ConnectionId, ObjectKind, TargetState, i64)>, StoreError> {
     let rows = tx
         .rows(
-            "SELECT connection_id, object, state, count(*) AS many FROM target WHERE tenant_id = $1
+            "SELECT connection_id, object, state, count(*) AS many FROM target
+             WHERE tenant_id = $1 AND NOT (withdraw AND state = 0)
              GROUP BY connection_id, object, state ORDER BY connection_id, object, state",
             [tx.owner()],
         )
