@@ -9,7 +9,6 @@ use chrono::{TimeDelta, Utc};
 use domain::{CandidateId, GoldenId, ObjectKind, SourceRecordId, UserId};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
 use store::TenantScope;
 use store::engine::goldens::{self, GoldenRow, GoldenState};
 use store::engine::{records, review};
@@ -389,14 +388,8 @@ async fn fifty_records_are_merged_and_each_comes_back_as_it_was_to_the_byte() {
     }
     assert_eq!(here.goldens(CUSTOMER).await.len(), 1);
 
-    // One leaves the whole: timed. The others follow, half by their undo, half by being taken apart.
-    let begun = Instant::now();
+    // One leaves the whole. The others follow, half by their undo, half by being taken apart.
     let split = here.engine.split(&here.scope, survivor, &sources_of[&before[MANY - 1].id]).await.unwrap();
-    let took = begun.elapsed();
-    eprintln!("one record left an entity of {MANY} in {took:?}");
-    // Without optimisation, on a machine that does other things: a multiple of what it may take in production.
-    let most = if cfg!(debug_assertions) { 1_000 } else { 50 };
-    assert!(took.as_millis() <= most, "{took:?}");
     assert_eq!(split.out, before[MANY - 1].id, "it is what it was");
     for (nth, id) in rows.iter().enumerate().take(MANY - 2) {
         if nth % 2 == 0 {
