@@ -11,6 +11,7 @@ use crate::start::App;
 use chrono::{DateTime, Utc};
 use domain::GoldenId;
 use domain::permission::Permission;
+use matching::engine::model::probability;
 use matching::engine::{Band, Bands, Model};
 use matching::{Refit, Reviewed, Rule, Scoring, TooLittle, refit};
 use queue::enqueue;
@@ -402,7 +403,7 @@ async fn sample(tx: &TenantTx, pairs: Vec<((GoldenId, GoldenId), f64)>) -> Resul
             right_title: title(&right),
             left,
             right,
-            score: 1.0 / (1.0 + (-odds).exp2()),
+            score: probability(odds),
         })
         .collect())
 }

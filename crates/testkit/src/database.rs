@@ -9,8 +9,11 @@ use std::time::{Duration, Instant};
 use store::{Db, EnvKeys, TenantScope};
 use uuid::Uuid;
 
-/// The application role's password in test clusters.
-const APP_PASSWORD: &str = "driveline-test";
+/// The application role's password: that of the stack whose Postgres this is, for journeys sign in to it as well.
+fn app_password() -> String {
+    std::env::var("DRIVELINE_APP_PASSWORD").unwrap_or_else(|_| "driveline-test".to_owned())
+}
+
 /// A lock that all test processes of one cluster share while the template is made.
 const TEMPLATE_LOCK: i64 = 0x6472_6976_656c_696e;
 
@@ -169,7 +172,8 @@ async fn template(admin: &DatabaseConnection, admin_url: &str) -> String {
         admin.execute_unprepared(&format!("CREATE DATABASE {making}")).await.expect("a new database");
         let db = Database::connect(with_database(admin_url, &making)).await.expect("the new database");
         Migrator::up(&db, None).await.expect("the migrations");
-        db.execute_unprepared(&format!("ALTER ROLE driveline_app PASSWORD '{APP_PASSWORD}'")).await.expect("the role");
+        let password = app_password();
+        db.execute_unprepared(&format!("ALTER ROLE driveline_app PASSWORD '{password}'")).await.expect("the role");
         db.close().await.expect("closing");
         admin
             .execute_unprepared(&format!("ALTER DATABASE {making} RENAME TO {template}"))
@@ -180,13 +184,14 @@ async fn template(admin: &DatabaseConnection, admin_url: &str) -> String {
     template
 }
 
-/// Changes with every change of a migration's text, so that an old template is never used.
+/// Changes with every change of a migration's text, and of the role's password, so that an old template is never used.
 fn schema_version() -> String {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migration/src");
     let mut files: Vec<_> =
         std::fs::read_dir(folder).expect("the migrations").map(|file| file.expect("a migration").path()).collect();
     files.sort();
     let mut hasher = blake3::Hasher::new();
+    hasher.update(app_password().as_bytes());
     for file in files {
         hasher.update(&std::fs::read(file).expect("a migration"));
     }
@@ -219,5 +224,5 @@ fn app_url(admin_url: &str, name: &str) -> String {
     let url = with_database(admin_url, name);
     let (scheme, rest) = url.split_once("://").expect("TEST_DATABASE_URL is a URL");
     let host = rest.split_once('@').map_or(rest, |(_, host)| host);
-    format!("{scheme}://driveline_app:{APP_PASSWORD}@{host}")
+    format!("{scheme}://driveline_app:{}@{host}", app_password())
 }

@@ -83,6 +83,20 @@ impl Administrator {
             .collect()
     }
 
+    /// Entities that were joined into others and are withdrawn from this connection's system for it.
+    ///
+    /// # Errors
+    /// Where the database refuses.
+    pub async fn joined_away(&self, connection: &str) -> anyhow::Result<u64> {
+        let told = self
+            .ask(&format!(
+                "SELECT count(*) FROM target t JOIN golden g ON g.tenant_id = t.tenant_id AND g.id = t.golden_id
+                 WHERE t.connection_id = '{connection}' AND t.withdraw AND t.state = 0 AND g.merged_into IS NOT NULL"
+            ))
+            .await?;
+        told.trim().parse().with_context(|| format!("psql answered {told:?}"))
+    }
+
     /// Jobs of the group that has this connection which are not done: their kind, state and last words.
     ///
     /// # Errors

@@ -182,9 +182,11 @@ impl Evidence<'_> {
         let orphans = owned.keys().copied().filter(|golden| !known.contains(golden));
         find(&mut verdict.duplicated, "contacts of golden records that are not there", orphans);
         let made = count(state.contacts.len()).saturating_sub(count(self.before.contacts.len()));
-        // What we made is withdrawn where it turned out to be somebody who was there.
-        let made_told =
-            number(&truth, &["effects", "created"]).saturating_sub(number(&truth, &["effects", "archived"]));
+        // What we made is withdrawn where it turned out to be somebody who was there; nothing else may go.
+        let joined_away = self.database.joined_away(&self.group.crm).await?;
+        let archived = number(&truth, &["effects", "archived"]);
+        add(&mut verdict.lost, "contacts that went though nobody was joined", archived.saturating_sub(joined_away));
+        let made_told = number(&truth, &["effects", "created"]).saturating_sub(joined_away.min(archived));
         add(&mut verdict.lost, "contacts that were made and are gone", made_told.saturating_sub(made));
         Ok(())
     }

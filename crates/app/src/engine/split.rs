@@ -138,5 +138,5 @@ impl Engine {
 /// Log2 odds as a score from 0 to 1.
 #[expect(clippy::cast_possible_truncation, reason = "a score is shown to two digits")]
 pub(crate) fn as_score(log2_odds: f64) -> f32 {
-    (1.0 / (1.0 + (-log2_odds).exp2())) as f32
+    matching::engine::model::probability(log2_odds) as f32
 }

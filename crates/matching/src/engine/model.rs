@@ -133,6 +133,7 @@ pub(crate) fn log2_sum(a: f64, b: f64) -> f64 {
 }
 
 /// The probability that belongs to log2 odds.
-pub(crate) fn probability(log2_odds: f64) -> f64 {
+#[must_use]
+pub fn probability(log2_odds: f64) -> f64 {
     1.0 / (1.0 + (-log2_odds).exp2())
 }
