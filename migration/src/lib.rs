@@ -16,6 +16,7 @@ mod m006_plan_existing;
 mod m007_key_rotation;
 mod m008_refused_mail;
 mod m009_matching;
+mod m010_made_by_us;
 pub mod tenant_table;
 
 /// All migrations in order.
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m007_key_rotation::Migration),
             Box::new(m008_refused_mail::Migration),
             Box::new(m009_matching::Migration),
+            Box::new(m010_made_by_us::Migration),
         ]
     }
 }

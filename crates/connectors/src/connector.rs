@@ -280,6 +280,9 @@ pub struct Pushed {
     pub outcome: Outcome,
     /// What the system holds now, where its answer says so: taken as if it had been pulled, so that no echo follows.
     pub echo: Option<Payload>,
+    /// What the system held before, where a search found a record that we had not made: its own word, and not ours to
+    /// withdraw.
+    pub found: Option<Payload>,
 }
 
 /// Writing.

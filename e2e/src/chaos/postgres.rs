@@ -91,7 +91,8 @@ impl Administrator {
         let told = self
             .ask(&format!(
                 "SELECT count(*) FROM target t JOIN golden g ON g.tenant_id = t.tenant_id AND g.id = t.golden_id
-                 WHERE t.connection_id = '{connection}' AND t.withdraw AND t.state = 0 AND g.merged_into IS NOT NULL"
+                 WHERE t.connection_id = '{connection}' AND t.withdraw AND t.made AND t.state = 0
+                 AND g.merged_into IS NOT NULL"
             ))
             .await?;
         told.trim().parse().with_context(|| format!("psql answered {told:?}"))

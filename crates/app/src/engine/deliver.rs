@@ -161,6 +161,7 @@ async fn push_each(
                     evidence: None,
                 }),
                 echo: None,
+                found: None,
             })),
         }
     }

@@ -1,7 +1,7 @@
 //! The next deliveries of a connection, put together from the database: the record, its key there, what it points to.
 
 use super::deliver::CALLS_AT_ONCE;
-use super::plan::agreement;
+use super::plan::{agreement, there};
 use super::{Engine, EngineError};
 use chrono::TimeDelta;
 use connectors::{Outgoing, Push as PushTo};
@@ -50,11 +50,9 @@ impl Engine {
         let ids: Vec<Uuid> = due.iter().map(|target| target.golden.0).collect();
         let goldens: HashMap<GoldenId, goldens::GoldenRow> =
             goldens::by_ids(&tx, ids.clone()).await?.into_iter().map(|row| (row.id, row)).collect();
-        let mut held: HashMap<GoldenId, MemberRow> = HashMap::new();
+        let mut members: HashMap<GoldenId, Vec<MemberRow>> = HashMap::new();
         for member in records::members(&tx, ids.clone()).await? {
-            if member.connection == plan.id {
-                held.entry(member.golden).or_insert(member);
-            }
+            members.entry(member.golden).or_default().push(member);
         }
         let refs = self.references(&tx, plan, object, ids).await?;
         let carried = self.carried(&tx, push.carries(object), &refs).await?;
@@ -76,7 +74,8 @@ impl Engine {
                 continue;
             }
             let record = golden.golden.record(object).only(fields);
-            let member = held.get(&target.golden);
+            let all = members.get(&target.golden).map(Vec::as_slice).unwrap_or_default();
+            let member = there(all, plan.id, target.external_id.as_deref());
             let held = member.map(|m| m.doc.record.only(fields));
             let external_id = member.map(|m| m.external_id.clone()).or_else(|| target.external_id.clone());
             batch.push(Delivery {

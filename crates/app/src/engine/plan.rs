@@ -104,7 +104,7 @@ fn one(
     if before.is_some_and(|target| target.state == TargetState::Unwanted) {
         return None;
     }
-    let here = entity.members.iter().find(|member| member.connection == connection.id);
+    let here = there(entity.members, connection.id, before.and_then(|target| target.external_id.as_deref()));
     let wanted = entity.record.only(fields);
     let withdraw = !entity.live && entity.object == ObjectKind::Inventory || !is_offered(entity.record);
     let held = here.map(|member| member.doc.record.only(fields));
@@ -145,6 +145,16 @@ fn one(
         delivered_at: None,
         last_error: String::new(),
     })
+}
+
+/// An entity's record in a system: the one that we write to, else its oldest. A system may hold somebody twice.
+pub(crate) fn there<'a>(
+    members: impl IntoIterator<Item = &'a MemberRow, IntoIter: Clone>,
+    connection: ConnectionId,
+    key: Option<&str>,
+) -> Option<&'a MemberRow> {
+    let mut of_it = members.into_iter().filter(move |member| member.connection == connection);
+    of_it.clone().find(|member| Some(member.external_id.as_str()) == key).or_else(|| of_it.next())
 }
 
 /// A hash of what should be at a system and what is there: while neither changes, there is nothing to write.

@@ -17,7 +17,7 @@ use store::TenantTx;
 use store::engine::failures::{self, Report};
 use store::engine::landscape::{ConnectionPlan, Landscape};
 use store::engine::records::{self, RecordState, SourceDoc, Write};
-use store::engine::targets::{self, Delivered, Missed, TargetState};
+use store::engine::targets::{self, Delivered, Missed, TargetState, Whose};
 use store::engine::{candidates, goldens};
 
 /// Which of these entities were merged, and into which.
@@ -71,6 +71,7 @@ impl Engine {
                 usable => usable,
             };
             let survivor = merged.get(&pushed.golden).copied();
+            let whose = whose(delivery, &outcome, pushed.found.is_some());
             let key = match outcome {
                 Outcome::Created { external_id } | Outcome::Updated { external_id } => Some(external_id),
                 Outcome::Withdrawn => {
@@ -87,27 +88,30 @@ impl Engine {
                     continue;
                 }
             };
-            let echo = pushed.echo.and_then(|payload| {
+            let read = |payload| {
                 let mapping = self.mapping(plan, access, object)?;
                 prepare(&mapping, vec![payload]).records.pop()
-            });
+            };
+            let found = pushed.found.and_then(read);
+            let echo = pushed.echo.and_then(read).or_else(|| found.clone()).map(|now| Echo { now, found });
             if let Some(echo) = &echo {
-                given_up.extend(freed(exclusive, delivery.held.as_ref(), Some(&echo.checked.record)));
+                given_up.extend(freed(exclusive, delivery.held.as_ref(), Some(&echo.now.checked.record)));
             }
             if let (Some(key), Some(survivor)) = (&key, survivor) {
                 // It was merged while this was on its way.
                 let pair = (pushed.golden, survivor);
-                if targets::arrived_late(tx, plan.id, object, pair, key, now).await? {
+                if targets::arrived_late(tx, plan.id, object, pair, (key, whose), now).await? {
                     echoes.extend(echo.map(|echo| (survivor, echo)));
                 }
                 continue;
             }
-            let held = echo.as_ref().map(|echo| echo.checked.record.only(fields)).or_else(|| delivery.held.clone());
+            let held = echo.as_ref().map(|echo| echo.now.checked.record.only(fields)).or_else(|| delivery.held.clone());
             delivered.push(Delivered {
                 golden: pushed.golden,
                 version: delivery.version,
                 hash: agreement(&delivery.out.record, held.as_ref(), delivery.out.withdraw),
                 external_id: key,
+                whose,
                 due_at: delivery.target.due_at,
             });
             mended.push(format!("golden:{}", pushed.golden));
@@ -137,23 +141,25 @@ impl Engine {
         landscape: &Landscape,
         plan: &ConnectionPlan,
         object: ObjectKind,
-        echoes: Vec<(GoldenId, Arc<Prepared>)>,
+        echoes: Vec<(GoldenId, Echo)>,
     ) -> Result<(), EngineError> {
         if echoes.is_empty() {
             return Ok(());
         }
         let now = self.now();
-        let ids: Vec<String> = echoes.iter().map(|(_, echo)| echo.external_id.clone()).collect();
+        let ids: Vec<String> = echoes.iter().map(|(_, echo)| echo.now.external_id.clone()).collect();
         let known: BTreeMap<String, records::Before> = records::before(tx, plan.id, object, ids)
             .await?
             .into_iter()
             .map(|before| (before.external_id.clone(), before))
             .collect();
         let (mut kept, mut questions) = (Kept::default(), Vec::new());
-        for (golden, echo) in echoes {
+        let mut answered: BTreeMap<String, GoldenId> = BTreeMap::new();
+        for (golden, Echo { now: echo, found }) in echoes {
             let before = known.get(&echo.external_id);
             let theirs = before.filter(|b| b.state == RecordState::Identified).and_then(|b| b.golden);
-            if let Some(other) = theirs.filter(|other| *other != golden) {
+            let first = *answered.entry(echo.external_id.clone()).or_insert(golden);
+            if let Some(other) = theirs.or(Some(first)).filter(|other| *other != golden) {
                 // The search found a record that belongs to somebody else here: two entities are probably one.
                 questions.push(candidates::Question {
                     left: golden.min(other),
@@ -163,11 +169,19 @@ impl Engine {
                     told: None,
                 });
             }
+            if first != golden {
+                continue;
+            }
             let id = before.map_or_else(SourceRecordId::new, |b| b.id);
             let rooftop = landscape.connection(plan.id).and_then(|c| c.rooftop);
             let told = match before.filter(|b| b.state == RecordState::Identified) {
                 Some(before) => before.doc(tx)?,
-                None => None,
+                None => found.as_ref().map(|found| SourceDoc {
+                    record: found.checked.record.clone(),
+                    issues: Vec::new(),
+                    since: BTreeMap::new(),
+                    own: None,
+                }),
             };
             let keys: BTreeSet<i64> = std::iter::once(&echo.checked.record)
                 .chain(told.as_ref().and_then(SourceDoc::known_as))
@@ -177,8 +191,7 @@ impl Engine {
             let (record, issues) = (echo.checked.record.clone(), echo.checked.issues.clone());
             let write = Write {
                 id,
-                // Two answers may name one record.
-                is_new: false,
+                is_new: before.is_none(),
                 external_id: echo.external_id.clone(),
                 raw: echo.raw.clone(),
                 raw_hash: echo.raw_hash,
@@ -191,7 +204,10 @@ impl Engine {
                 state: RecordState::Identified,
                 lookup_keys: keys.into_iter().collect(),
                 // An echo is as old as what it repeats: it must not make our own values the newest.
-                changed_at: before.map_or(DateTime::UNIX_EPOCH, |b| b.changed_at),
+                changed_at: before
+                    .map(|b| b.changed_at)
+                    .or_else(|| found.and_then(|found| found.changed_at))
+                    .unwrap_or(DateTime::UNIX_EPOCH),
             };
             kept.put(write, before.map_or(&[], |b| b.lookup_keys.as_slice()));
         }
@@ -250,6 +266,26 @@ impl Engine {
             }
             Retry::Soon | Retry::After(_) => Ok(JobOutcome::Again { at }),
         }
+    }
+}
+
+/// What a system holds after our write, and what it held of its own where a search found it.
+struct Echo {
+    now: Arc<Prepared>,
+    found: Option<Arc<Prepared>>,
+}
+
+/// Whose the record is that was written to. Where nobody searched and the key is new to us, an earlier try of ours made
+/// it and its answer was lost.
+fn whose(delivery: &Delivery, outcome: &Outcome, is_found: bool) -> Whose {
+    match outcome {
+        Outcome::Created { .. } => Whose::Ours,
+        Outcome::Updated { external_id } if delivery.target.external_id.as_ref() == Some(external_id) => {
+            Whose::AsBefore
+        }
+        Outcome::Updated { .. } if is_found || delivery.held.is_some() => Whose::Theirs,
+        Outcome::Updated { .. } => Whose::Ours,
+        Outcome::Withdrawn | Outcome::Absent | Outcome::Failed(_) => Whose::AsBefore,
     }
 }
 

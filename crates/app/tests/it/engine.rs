@@ -6,7 +6,7 @@ use app::views::connection::Freshness;
 use domain::{Field, ObjectKind};
 use serde_json::{Value as Json, json};
 use std::sync::atomic::Ordering;
-use store::engine::targets::{Delivered, TargetRow, TargetState};
+use store::engine::targets::{Delivered, TargetRow, TargetState, Whose};
 use store::engine::{failures, landed, review, runs, targets};
 
 const CUSTOMER: ObjectKind = ObjectKind::Customer;
@@ -207,6 +207,7 @@ async fn what_is_asked_anew_while_it_is_on_its_way_goes_once_more() {
             version: golden.version,
             hash: vec![7; 16],
             external_id: read.external_id.clone(),
+            whose: Whose::AsBefore,
             due_at: read.due_at,
         };
         targets::settle(&tx, here.crm, &[delivered], chrono::Utc::now()).await.unwrap();

@@ -248,6 +248,20 @@ impl Push for System {
                         .find(|((o, _), r)| *o == object && r["driveline"] == json!(out.golden))
                         .map(|((_, key), _)| key.clone())
                 });
+            // It looks for the address before it makes anything, or only for the surname, which is no good.
+            let same = |body: &Json, field: Field| body[field.name()] == json!(out.record.text(field));
+            let own = records.iter().find(|((o, _), body)| {
+                *o == object
+                    && match body["found_by"].as_str() {
+                        Some("email") => body["driveline"].is_null() && same(body, Field::EMAIL),
+                        Some("surname") => same(body, Field::LAST_NAME),
+                        _ => false,
+                    }
+            });
+            let own =
+                own.filter(|_| found.is_none() && !out.withdraw).map(|((_, key), body)| (key.clone(), body.clone()));
+            let as_it_was = own.as_ref().map(|(key, body)| payload(key, body));
+            let found = found.or_else(|| own.map(|(key, _)| key));
             let outcome = match (found, out.withdraw) {
                 (Some(key), true) => {
                     records.remove(&(object, key));
@@ -268,6 +282,9 @@ impl Push for System {
                         .map(|(field, value)| (field.name().to_owned(), Value::to_json(value)))
                         .collect();
                     body.insert("driveline".into(), json!(out.golden));
+                    if let Some(found_by) = records.get(&(object, key.clone())).and_then(|held| held.get("found_by")) {
+                        body.insert("found_by".into(), found_by.clone());
+                    }
                     let email = body.get("email").cloned();
                     let has_it = |of: &Json| of["email"].is_string() && Some(&of["email"]) == email.as_ref();
                     if records.iter().any(|((o, other), of)| *o == object && *other != key && has_it(of)) {
@@ -293,7 +310,7 @@ impl Push for System {
                 }
                 _ => None,
             };
-            done.push(Pushed { golden: out.golden, outcome, echo });
+            done.push(Pushed { golden: out.golden, outcome, echo, found: as_it_was });
         }
         if self.deaf.load(Ordering::SeqCst) {
             return Err(ConnectorError::OutcomeUnknown { said: "cut".into(), source: None });

@@ -4,10 +4,12 @@ use crate::fake::{CRM, DMS, Dealership};
 use app::AppError;
 use app::engine::candidates::Verdict;
 use app::matching::{Rules, Say};
+use chrono::Utc;
 use domain::permission::Role;
 use domain::{Field, GoldenId, ObjectKind};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
+use store::engine::targets::Whose;
 use store::engine::{candidates, links, review, targets};
 
 const CUSTOMER: ObjectKind = ObjectKind::Customer;
@@ -43,7 +45,7 @@ fn townsman(n: usize) -> Json {
 
 async fn open(here: &Dealership) -> Vec<candidates::CandidateRow> {
     let tx = here.test.db.tenant(&here.scope).await.unwrap();
-    review::page(&tx, &review::Filter::default(), None, 1_000, chrono::Utc::now()).await.unwrap()
+    review::page(&tx, &review::Filter::default(), None, 1_000, Utc::now()).await.unwrap()
 }
 
 #[tokio::test]
@@ -105,6 +107,87 @@ async fn what_we_created_in_the_crm_is_withdrawn_when_its_own_contact_turns_out_
 }
 
 #[tokio::test]
+async fn two_contacts_of_the_crms_own_both_stay_when_they_turn_out_to_be_one_person() {
+    let here = Dealership::open().await;
+    let phone = json!({"phone_mobile": "+14155550100"});
+    CRM.put(CUSTOMER, "a", person("Ann", "Walker", phone.clone()));
+    CRM.put(CUSTOMER, "b", person("Ann", "Lee", phone));
+    here.sync(here.crm, CUSTOMER).await;
+    // Each is written to, and so has a target.
+    DMS.put(
+        CUSTOMER,
+        "1",
+        person("Ann", "Walker", json!({"phone_mobile": "+14155550100", "consent_email": "opted_out"})),
+    );
+    DMS.put(CUSTOMER, "2", person("Ann", "Lee", json!({"phone_mobile": "+14155550100", "consent_email": "opted_out"})));
+    here.sync(here.dms, CUSTOMER).await;
+    here.work().await;
+    let known = here.test.count("SELECT count(*) FROM target WHERE external_id IN ('a', 'b') AND NOT made").await;
+    assert_eq!((known, CRM.all(CUSTOMER).len()), (2, 2));
+
+    let pair = open(&here).await.remove(0);
+    here.engine.decide_candidate(&here.scope, pair.id, Verdict::Merge).await.unwrap();
+    here.work().await;
+    here.sync(here.crm, CUSTOMER).await;
+    here.work().await;
+
+    assert_eq!(
+        (here.goldens(CUSTOMER).await.len(), CRM.all(CUSTOMER).len()),
+        (1, 2),
+        "its people's work is not ours to remove"
+    );
+    here.engine.decide_candidate(&here.scope, pair.id, Verdict::Undo).await.unwrap();
+    here.work().await;
+    assert_eq!((here.goldens(CUSTOMER).await.len(), CRM.all(CUSTOMER).len()), (2, 2));
+}
+
+#[tokio::test]
+async fn a_contact_that_a_search_found_stays_after_a_merge_though_we_wrote_to_it_before_we_read_it() {
+    let here = Dealership::open().await;
+    let phone = json!({"phone_mobile": "+14155550100"});
+    CRM.put(CUSTOMER, "own", person("Ann", "Walker", json!({"email": "ann@example.com", "found_by": "email"})));
+    DMS.put(CUSTOMER, "1", person("Ann", "Lee", phone.clone()));
+    DMS.put(
+        CUSTOMER,
+        "2",
+        person("Ann", "Walker", json!({"phone_mobile": "+14155550100", "email": "ann@example.com"})),
+    );
+    here.sync(here.dms, CUSTOMER).await;
+    here.work().await;
+    let keys = here.test.count("SELECT count(*) FROM target WHERE made = (external_id <> 'own')").await;
+    assert_eq!((keys, CRM.all(CUSTOMER).len()), (2, 2), "one was found, one was made");
+
+    let pair = open(&here).await.remove(0);
+    here.engine.decide_candidate(&here.scope, pair.id, Verdict::Merge).await.unwrap();
+    here.work().await;
+
+    let left: Vec<String> = CRM.records.lock().unwrap().keys().map(|(_, key)| key.clone()).collect();
+    assert_eq!(left, ["own"], "the survivor, whose contact we had made, has the CRM's own now");
+    let key = here.test.rows("SELECT external_id FROM target WHERE NOT withdraw").await;
+    assert_eq!(key.len(), 1);
+    assert_eq!(key[0].try_get::<String>("", "external_id").unwrap(), "own");
+    here.engine.decide_candidate(&here.scope, pair.id, Verdict::Undo).await.unwrap();
+    here.work().await;
+    assert_eq!((here.goldens(CUSTOMER).await.len(), CRM.all(CUSTOMER).len()), (2, 2));
+}
+
+#[tokio::test]
+async fn two_people_whom_a_system_takes_for_one_are_asked_about_and_hold_nothing_up() {
+    let here = Dealership::open().await;
+    CRM.put(CUSTOMER, "own", person("Ann", "Lee", json!({"found_by": "surname"})));
+    DMS.put(CUSTOMER, "1", person("Ann", "Lee", json!({"email": "ann@example.com"})));
+    DMS.put(CUSTOMER, "2", person("Bob", "Lee", json!({"email": "bob@example.com"})));
+    here.sync(here.dms, CUSTOMER).await;
+    here.work().await;
+
+    let told = here.test.count("SELECT count(*) FROM source_record WHERE external_id = 'own'").await;
+    let due = here.test.count("SELECT count(*) FROM target WHERE state = 1").await;
+    let questions = open(&here).await;
+    assert_eq!((told, due, questions.len()), (1, 0, 1));
+    assert_eq!(questions[0].reason, "Both were found to be the same record in one system");
+}
+
+#[tokio::test]
 async fn a_creation_that_was_on_its_way_during_a_merge_leaves_nothing_behind() {
     let here = Dealership::open().await;
     here.set_state(here.crm, "paused").await;
@@ -115,7 +198,7 @@ async fn a_creation_that_was_on_its_way_during_a_merge_leaves_nothing_behind() {
     let pair = open(&here).await.remove(0);
     here.set_state(here.crm, "active").await;
     let tx = here.test.db.tenant(&here.scope).await.unwrap();
-    let due = targets::due(&tx, here.crm, CUSTOMER, chrono::Utc::now(), 10).await.unwrap();
+    let due = targets::due(&tx, here.crm, CUSTOMER, Utc::now(), 10).await.unwrap();
     drop(tx);
     assert_eq!(due.len(), 2);
 
@@ -123,7 +206,8 @@ async fn a_creation_that_was_on_its_way_during_a_merge_leaves_nothing_behind() {
     here.engine.decide_candidate(&here.scope, pair.id, Verdict::Merge).await.unwrap();
     CRM.put(CUSTOMER, "late", person("Ann", "Walker", json!({"driveline": pair.right})));
     let tx = here.test.db.tenant(&here.scope).await.unwrap();
-    let taken = targets::arrived_late(&tx, here.crm, CUSTOMER, (pair.right, pair.left), "late", chrono::Utc::now());
+    let taken =
+        targets::arrived_late(&tx, here.crm, CUSTOMER, (pair.right, pair.left), ("late", Whose::Ours), Utc::now());
     assert!(taken.await.unwrap(), "the survivor has none there yet");
     tx.commit().await.unwrap();
     here.work().await;
@@ -134,7 +218,8 @@ async fn a_creation_that_was_on_its_way_during_a_merge_leaves_nothing_behind() {
     // Another answer comes even later; the survivor has one there by now.
     CRM.put(CUSTOMER, "later", person("Ann", "Walker", json!({"driveline": pair.right})));
     let tx = here.test.db.tenant(&here.scope).await.unwrap();
-    let taken = targets::arrived_late(&tx, here.crm, CUSTOMER, (pair.right, pair.left), "later", chrono::Utc::now());
+    let taken =
+        targets::arrived_late(&tx, here.crm, CUSTOMER, (pair.right, pair.left), ("later", Whose::Ours), Utc::now());
     assert!(!taken.await.unwrap());
     tx.commit().await.unwrap();
     here.set_state(here.crm, "active").await;

@@ -234,7 +234,7 @@ impl Push for Adf {
                     Err(error) => Outcome::Failed(error),
                 },
             };
-            pushed.push(Pushed { golden: out.golden, outcome, echo: None });
+            pushed.push(Pushed { golden: out.golden, outcome, echo: None, found: None });
         }
         Ok(pushed)
     }

@@ -15,6 +15,7 @@ use domain::{Field, ObjectKind};
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// The vendor's ceiling of a batch.
 const BATCH_MAX: usize = 100;
@@ -44,7 +45,8 @@ impl Push for HubSpot {
         batch: &[Outgoing],
     ) -> Result<Vec<Pushed>, ConnectorError> {
         let kind = kind_of(object)?;
-        let mut writing = Writing { access, kind, batch, done: batch.iter().map(|_| None).collect() };
+        let done = batch.iter().map(|_| None).collect();
+        let mut writing = Writing { access, kind, batch, done, found: BTreeMap::new() };
         writing.withdraw().await?;
         writing.update_known().await?;
         writing.find_and_upsert().await?;
@@ -71,22 +73,41 @@ struct Writing<'a> {
     batch: &'a [Outgoing],
     /// One place per record of the batch.
     done: Vec<Option<Done>>,
+    /// The account's own contacts that a search found, as they were, by place.
+    found: BTreeMap<usize, Payload>,
 }
 
 /// A contact that a search found.
 struct Found {
     id: String,
     own_id: Option<String>,
-    first_name: Option<String>,
-    last_name: Option<String>,
-    company: Option<String>,
+    as_it_was: Payload,
+}
+
+impl Found {
+    fn read(kind: Kind, body: Map<String, Json>) -> Result<Self, ConnectorError> {
+        let as_it_was = payload(kind, body)?;
+        let mut found = Self { id: as_it_was.external_id.clone(), own_id: None, as_it_was };
+        found.own_id = found.property(OWN_ID).map(ToOwned::to_owned);
+        Ok(found)
+    }
+
+    fn property(&self, name: &str) -> Option<&str> {
+        self.as_it_was.body.get("properties")?.get(name)?.as_str()
+    }
+
+    /// Every address it is found by.
+    fn addresses(&self) -> Vec<String> {
+        let further = self.property("hs_additional_emails").into_iter().flat_map(|all| all.split(';'));
+        self.property("email").into_iter().chain(further).map(|address| address.trim().to_lowercase()).collect()
+    }
 }
 
 /// What a search found, by driveline id and by e-mail.
 #[derive(Default)]
 struct Search {
     by_own: BTreeMap<String, String>,
-    by_email: BTreeMap<String, Found>,
+    by_email: BTreeMap<String, Arc<Found>>,
 }
 
 impl Writing<'_> {
@@ -204,7 +225,7 @@ impl Writing<'_> {
         }
         let outs: Vec<&Outgoing> = open.iter().map(|(_, out)| *out).collect();
         let search = self.search(&outs).await?;
-        let (mut updates, mut upserts, mut absent) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut updates, mut upserts, mut absent, mut adopted) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         // An address can be written once; the first record of the batch that has it gets it.
         let mut addresses = BTreeSet::new();
         for (place, out) in open {
@@ -217,7 +238,14 @@ impl Writing<'_> {
             if let Some(id) = search.by_own.get(&own_id) {
                 updates.push((place, self.input(out, id.clone(), false, without_email)));
             } else if let Some(found) = holder.filter(|_| holder_is_same && !is_taken) {
-                updates.push((place, self.input(out, found.id.clone(), false, false)));
+                let mut input = self.input(out, found.id.clone(), false, false);
+                if found.own_id.is_none() {
+                    // Not with our id before we know it as theirs: should this answer be lost, the next search must not
+                    // take the contact for one that we made.
+                    input.properties.remove(OWN_ID);
+                    adopted.push((place, found.as_it_was.clone()));
+                }
+                updates.push((place, input));
             } else if out.may_create {
                 upserts.push((place, self.input(out, own_id, true, without_email)));
             } else {
@@ -227,6 +255,7 @@ impl Writing<'_> {
         for place in absent {
             self.set(place, Done::Absent);
         }
+        self.found.extend(adopted);
         self.update(updates).await?;
         let mut again = Vec::new();
         for (place, result) in self.write("batch/upsert", upserts).await? {
@@ -271,22 +300,10 @@ impl Writing<'_> {
             }
             Kind::Deals => BTreeSet::new(),
         };
-        let properties =
-            ["email", OWN_ID, "firstname", "lastname", "company", "hs_additional_emails"].map(ToOwned::to_owned);
-        for found in self.read_by("email", emails.into_iter().collect(), &properties).await? {
-            let of = |name: &str| found.get("properties").and_then(|p| p.get(name)).and_then(Json::as_str);
-            let Some(id) = found.get("id").and_then(Json::as_str) else { continue };
-            let holder = || Found {
-                id: id.to_owned(),
-                own_id: of(OWN_ID).map(ToOwned::to_owned),
-                first_name: of("firstname").map(str::to_lowercase),
-                last_name: of("lastname").map(str::to_lowercase),
-                company: of("company").map(str::to_lowercase),
-            };
-            let addresses =
-                of("email").into_iter().chain(of("hs_additional_emails").into_iter().flat_map(|a| a.split(';')));
-            for address in addresses {
-                search.by_email.insert(address.trim().to_lowercase(), holder());
+        for body in self.read_by("email", emails.into_iter().collect(), &wanted(self.kind)).await? {
+            let found = Arc::new(Found::read(self.kind, body)?);
+            for address in found.addresses() {
+                search.by_email.insert(address, found.clone());
             }
         }
         Ok(search)
@@ -441,8 +458,8 @@ impl Writing<'_> {
         }
     }
 
-    fn finish(self) -> Vec<Pushed> {
-        let pushed = |(out, done): (&Outgoing, Option<Done>)| {
+    fn finish(mut self) -> Vec<Pushed> {
+        let pushed = |(place, (out, done)): (usize, (&Outgoing, Option<Done>))| {
             let (outcome, echo) = match done {
                 Some(Done::Created(record)) => {
                     (Outcome::Created { external_id: record.external_id.clone() }, Some(record))
@@ -456,9 +473,10 @@ impl Writing<'_> {
                     (Outcome::Failed(ConnectorError::OutcomeUnknown { said, source: None }), None)
                 }
             };
-            Pushed { golden: out.golden, outcome, echo }
+            let found = self.found.remove(&place).filter(|_| matches!(outcome, Outcome::Updated { .. }));
+            Pushed { golden: out.golden, outcome, echo, found }
         };
-        self.batch.iter().zip(self.done).map(pushed).collect()
+        self.batch.iter().zip(self.done).enumerate().map(pushed).collect()
     }
 }
 
@@ -515,25 +533,24 @@ fn matched(kind: Kind, inputs: Vec<(usize, Input)>, told: BatchAnswer) -> Result
 
 /// Whether a contact with the same address is the same person: ours already, or nobody's and of the same name.
 fn is_same(found: &Found, out: &Outgoing) -> bool {
-    match &found.own_id {
-        Some(own) => *own == out.golden.to_string(),
-        None => {
-            let ours = |field: Field| out.record.text(field).map(str::to_lowercase);
-            let agrees = |theirs: &Option<String>, field: Field| match (theirs, ours(field)) {
-                (Some(theirs), Some(ours)) => *theirs == ours,
-                (None, _) | (_, None) => true,
-            };
-            let surname = match (&found.last_name, ours(Field::LAST_NAME)) {
-                (Some(theirs), Some(ours)) => *theirs == ours,
-                // Neither is a person by name: companies, or nothing but an address.
-                (None, None) => agrees(&found.company, Field::COMPANY_NAME),
-                // A company and the person who answers its mail are two.
-                (Some(_), None) => ours(Field::COMPANY_NAME).is_none(),
-                (None, Some(_)) => found.company.is_none(),
-            };
-            surname && agrees(&found.first_name, Field::FIRST_NAME)
-        }
+    if let Some(own) = &found.own_id {
+        return *own == out.golden.to_string();
     }
+    let ours = |field: Field| out.record.text(field).map(str::to_lowercase);
+    let theirs = |property: &str| found.property(property).map(str::to_lowercase);
+    let agrees = |theirs: Option<String>, ours: Option<String>| match (theirs, ours) {
+        (Some(theirs), Some(ours)) => theirs == ours,
+        (None, _) | (_, None) => true,
+    };
+    let surname = match (theirs("lastname"), ours(Field::LAST_NAME)) {
+        (Some(theirs), Some(ours)) => theirs == ours,
+        // Neither is a person by name: companies, or nothing but an address.
+        (None, None) => agrees(theirs("company"), ours(Field::COMPANY_NAME)),
+        // A company and the person who answers its mail are two.
+        (Some(_), None) => ours(Field::COMPANY_NAME).is_none(),
+        (None, Some(_)) => theirs("company").is_none(),
+    };
+    surname && agrees(theirs("firstname"), ours(Field::FIRST_NAME))
 }
 
 fn is_about_email(error: &ItemError) -> bool {

@@ -48,6 +48,7 @@ pub async fn push(access: &Access, batch: &[Outgoing]) -> Result<Vec<Pushed>, Co
         golden,
         outcome: result.unwrap_or_else(Outcome::Failed),
         echo: None,
+        found: None,
     };
     Ok(written.into_iter().map(pushed).collect())
 }

@@ -46,24 +46,33 @@ pub(super) async fn push(access: &Access, batch: &[Outgoing]) -> Result<Vec<Push
     let dealer = Dealer::of(access)?;
     let mut done = Vec::with_capacity(batch.len());
     for out in batch {
-        let (outcome, echo) = match write(access, &dealer, out).await {
-            Ok(written) => written,
-            Err(error) => (Outcome::Failed(error), None),
+        let (outcome, echo, found) = match write(access, &dealer, out).await {
+            Ok(Written { outcome, echo, found }) => (outcome, echo, found),
+            Err(error) => (Outcome::Failed(error), None, None),
         };
-        done.push(Pushed { golden: out.golden, outcome, echo });
+        done.push(Pushed { golden: out.golden, outcome, echo, found });
     }
     Ok(done)
 }
 
-async fn write(
-    access: &Access,
-    dealer: &Dealer<'_>,
-    out: &Outgoing,
-) -> Result<(Outcome, Option<Payload>), ConnectorError> {
+/// How one write went: the outcome, and the customer as it is now and as a search found it before.
+struct Written {
+    outcome: Outcome,
+    echo: Option<Payload>,
+    found: Option<Payload>,
+}
+
+impl Written {
+    const fn nothing(outcome: Outcome) -> Self {
+        Self { outcome, echo: None, found: None }
+    }
+}
+
+async fn write(access: &Access, dealer: &Dealer<'_>, out: &Outgoing) -> Result<Written, ConnectorError> {
     if out.withdraw {
         return match &out.external_id {
-            None => Ok((Outcome::Withdrawn, None)),
-            Some(number) if one(access, number).await?.is_none() => Ok((Outcome::Withdrawn, None)),
+            None => Ok(Written::nothing(Outcome::Withdrawn)),
+            Some(number) if one(access, number).await?.is_none() => Ok(Written::nothing(Outcome::Withdrawn)),
             Some(_) => Err(ConnectorError::Refused {
                 code: "no_delete".to_owned(),
                 said: "OpenTrack has no operation that deletes a customer".to_owned(),
@@ -81,10 +90,12 @@ async fn write(
         let (found, token) = find(dealer, &out.record).await?;
         if let Some(number) = found {
             let held = one(access, &number).await?.ok_or_else(|| gone(&number))?;
-            return update(access, dealer, &number, &held, &out.record).await;
+            // Nothing there tells ours from theirs: what we added, and whose answer was lost, counts as theirs too.
+            let written = update(access, dealer, &number, &held, &out.record).await?;
+            return Ok(Written { found: Some(held), ..written });
         }
         if !out.may_create {
-            return Ok((Outcome::Absent, None));
+            return Ok(Written::nothing(Outcome::Absent));
         }
         let Some(token) = token else {
             return Err(ConnectorError::unreadable("a search was answered without a DataToken"));
@@ -94,7 +105,7 @@ async fn write(
             Err(error) => return Err(error),
             Ok(number) => {
                 let echo = one(access, &number).await.ok().flatten();
-                return Ok((Outcome::Created { external_id: number }, echo));
+                return Ok(Written { outcome: Outcome::Created { external_id: number }, echo, found: None });
             }
         }
     }
@@ -191,7 +202,7 @@ async fn update(
     number: &str,
     held: &Payload,
     wanted: &Record,
-) -> Result<(Outcome, Option<Payload>), ConnectorError> {
+) -> Result<Written, ConnectorError> {
     let now = read(held);
     let differing: Vec<Field> =
         wanted.fields().filter(|(field, value)| now.get(*field) != Some(value)).map(|(field, _)| field).collect();
@@ -199,7 +210,7 @@ async fn update(
     changed.retain(|(name, text)| held.body.get(*name).and_then(xml::text) != Some(text));
     let outcome = Outcome::Updated { external_id: number.to_owned() };
     if changed.is_empty() {
-        return Ok((outcome, Some(held.clone())));
+        return Ok(Written { outcome, echo: Some(held.clone()), found: None });
     }
     let mut inner = String::from("<Customer>");
     put(&mut inner, "CustomerNumber", number);
@@ -209,7 +220,7 @@ async fn update(
     inner.push_str("</Customer>");
     dealer.star(Effect::Writes, "CustomerUpdate", &inner).await?;
     let echo = one(access, number).await.ok().flatten();
-    Ok((outcome, echo))
+    Ok(Written { outcome, echo, found: None })
 }
 
 /// Adds a customer; its number.

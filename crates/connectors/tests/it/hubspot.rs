@@ -236,6 +236,21 @@ async fn a_contact_that_is_there_already_is_found_and_not_made_again() {
 
     assert!(matches!(&pushed[0].outcome, Outcome::Updated { external_id } if *external_id == known), "{pushed:?}");
     assert_eq!(bench.count("/objects/customer"), 1);
+    let found = pushed[0].found.as_ref().map(|found| &found.body["properties"]["lastname"]);
+    assert_eq!(found, Some(&json!("LEE1")), "its own word");
+    let contact = get(&bench, "contacts", &known).await;
+    assert_eq!(
+        (&contact["properties"]["lastname"], &contact["properties"]["driveline_id"]),
+        (&json!("Lee1"), &Json::Null)
+    );
+
+    // The answer was lost: the next try finds somebody's own contact again, not one that we made.
+    let again = bench.push(&bench.access(), std::slice::from_ref(&out)).await.unwrap();
+    assert!(again[0].found.is_some());
+
+    let known_by_now = connectors::Outgoing { external_id: Some(known.clone()), ..out.clone() };
+    let after = bench.push(&bench.access(), &[known_by_now]).await.unwrap();
+    assert!(after[0].found.is_none());
     assert_eq!(get(&bench, "contacts", &known).await["properties"]["driveline_id"], out.golden.to_string());
 }
 

@@ -157,6 +157,7 @@ pub async fn write(tx: &TenantTx, targets: &[TargetRow]) -> Result<(), StoreErro
              desired_version = excluded.desired_version, delivered_version = excluded.delivered_version,
              delivered_hash = coalesce(excluded.delivered_hash, target.delivered_hash),
              external_id = coalesce(excluded.external_id, target.external_id),
+             made = target.made AND coalesce(excluded.external_id = target.external_id, true),
              state = excluded.state, withdraw = excluded.withdraw, attempts = excluded.attempts,
              due_at = excluded.due_at, desired_at = excluded.desired_at, last_error = ''",
         [
@@ -179,7 +180,8 @@ pub async fn write(tx: &TenantTx, targets: &[TargetRow]) -> Result<(), StoreErro
     Ok(())
 }
 
-/// The next targets of a connection that are due, in the order of a sync, longest waiting first.
+/// The next targets of a connection that are due, longest waiting first. Of one moment, those that the system knows come
+/// before those it is searched for: after a split the search must not find a record under the id of who had it before.
 ///
 /// # Errors
 /// [`StoreError::Database`].
@@ -194,7 +196,7 @@ pub async fn due(
         .rows(
             "SELECT * FROM target
              WHERE tenant_id = $1 AND connection_id = $2 AND object = $3 AND state = 1 AND due_at <= $4
-             ORDER BY due_at LIMIT $5",
+             ORDER BY due_at, external_id IS NULL LIMIT $5",
             [tx.owner(), connection.0.into(), object.code().into(), now.into(), limit.into()],
         )
         .await?;
@@ -215,6 +217,27 @@ pub async fn next_due(tx: &TenantTx, connection: ConnectionId) -> Result<Option<
     Ok(row.map(|row| get::<Option<DateTime<Utc>>>(&row, "due_at")).transpose()?.flatten())
 }
 
+/// Whose a system's record is that a delivery wrote to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// The system's own: it was there before us.
+    Theirs,
+    /// We made it.
+    Ours,
+    /// The one that was written to before.
+    AsBefore,
+}
+
+impl Whose {
+    const fn made(self) -> Option<bool> {
+        match self {
+            Self::Theirs => Some(false),
+            Self::Ours => Some(true),
+            Self::AsBefore => None,
+        }
+    }
+}
+
 /// How a delivery ended.
 #[derive(Clone, Debug)]
 pub struct Delivered {
@@ -226,6 +249,8 @@ pub struct Delivered {
     pub hash: Vec<u8>,
     /// The system's key.
     pub external_id: Option<String>,
+    /// Whose the record of that key is.
+    pub whose: Whose,
     /// Since when the target was due as it was read.
     pub due_at: DateTime<Utc>,
 }
@@ -248,15 +273,18 @@ pub async fn settle(
     let hashes: Vec<Vec<u8>> = delivered.iter().map(|d| d.hash.clone()).collect();
     let keys: Vec<String> = delivered.iter().map(|d| d.external_id.clone().unwrap_or_default()).collect();
     let due: Vec<DateTime<Utc>> = delivered.iter().map(|d| d.due_at).collect();
+    let ours: Vec<bool> = delivered.iter().map(|d| d.whose == Whose::Ours).collect();
+    let theirs: Vec<bool> = delivered.iter().map(|d| d.whose == Whose::Theirs).collect();
     tx.run(
         "UPDATE target t SET
              delivered_version = greatest(t.delivered_version, d.version), delivered_hash = d.hash,
              external_id = coalesce(nullif(d.key, ''), t.external_id), delivered_at = $7, attempts = 0, last_error = '',
+             made = (t.made OR d.ours) AND NOT d.theirs,
              state = CASE WHEN t.state = 1 AND (t.desired_version > d.version
                                                 OR t.delivered_hash = $9 AND t.due_at > d.due_at) THEN 1
                           WHEN t.state = 3 THEN 3 ELSE 0 END
-         FROM unnest($3::uuid[], $4::bigint[], $5::bytea[], $6::text[], $8::timestamptz[])
-              AS d (golden, version, hash, key, due_at)
+         FROM unnest($3::uuid[], $4::bigint[], $5::bytea[], $6::text[], $8::timestamptz[], $10::bool[], $11::bool[])
+              AS d (golden, version, hash, key, due_at, ours, theirs)
          WHERE t.tenant_id = $1 AND t.connection_id = $2 AND t.golden_id = d.golden",
         [
             tx.owner(),
@@ -268,6 +296,8 @@ pub async fn settle(
             now.into(),
             due.into(),
             ASKED_ANEW.to_vec().into(),
+            ours.into(),
+            theirs.into(),
         ],
     )
     .await?;
@@ -400,9 +430,10 @@ pub async fn keys_at(
     Ok(keys)
 }
 
-/// Moves a merged entity's targets: the survivor keeps its own, a target or a record of the system's own; where it has
-/// neither, it takes over. What a system then holds twice is to be withdrawn there. `moved` are the records that the merge
-/// brought. Returns the connections with something to withdraw.
+/// Moves a merged entity's targets. The survivor keeps its own, a target or a record of the system's own; where it has
+/// neither, it takes over. Where only the merged one has a record of the system's own, that one stays and the survivor
+/// has it from now on. What is too many is withdrawn where we made it: what is a system's own is not ours to remove.
+/// `moved` are the records that the merge brought. Returns the connections with something to withdraw.
 ///
 /// # Errors
 /// [`StoreError::Database`].
@@ -419,13 +450,34 @@ pub async fn hand_over(
            AND NOT EXISTS (SELECT FROM target o WHERE o.tenant_id = $1 AND o.golden_id = $3 AND o.connection_id = t.connection_id)
            AND NOT EXISTS (SELECT FROM source_record s WHERE s.tenant_id = $1 AND s.golden_id = $3 AND s.state = 1
                            AND s.connection_id = t.connection_id AND s.id <> ALL($5))",
-        [tx.owner(), from.0.into(), to.0.into(), now.into(), moved.into()],
+        [tx.owner(), from.0.into(), to.0.into(), now.into(), moved.clone().into()],
+    )
+    .await?;
+    tx.run(
+        "WITH swapped AS (
+             SELECT o.connection_id, o.object, o.external_id AS ours, min(s.external_id) AS theirs
+             FROM target o JOIN source_record s ON s.tenant_id = $1 AND s.connection_id = o.connection_id
+                                                AND s.object = o.object AND s.state = 1 AND s.id = ANY($5)
+             WHERE o.tenant_id = $1 AND o.golden_id = $3 AND o.made AND o.external_id IS NOT NULL AND o.state <> 3
+               AND s.external_id <> o.external_id
+               AND NOT EXISTS (SELECT FROM target f WHERE f.tenant_id = $1 AND f.golden_id = $2 AND f.made
+                               AND f.connection_id = s.connection_id AND f.external_id = s.external_id)
+             GROUP BY o.connection_id, o.object, o.external_id
+         ), taken AS (
+             UPDATE target t SET external_id = w.theirs, made = false, state = 1, due_at = $4, attempts = 0, delivered_hash = $6
+             FROM swapped w WHERE t.tenant_id = $1 AND t.golden_id = $3 AND t.connection_id = w.connection_id
+         )
+         INSERT INTO target (tenant_id, connection_id, golden_id, object, desired_version, external_id, made, state, due_at, desired_at)
+         SELECT $1, connection_id, $2, object, 1, ours, true, 1, $4, $4 FROM swapped
+         ON CONFLICT (tenant_id, connection_id, golden_id) DO UPDATE SET external_id = excluded.external_id, made = true,
+                                                                             state = 1",
+        [tx.owner(), from.0.into(), to.0.into(), now.into(), moved.into(), ASKED_ANEW.to_vec().into()],
     )
     .await?;
     let rows = tx
         .rows(
-            "UPDATE target SET withdraw = true, state = CASE WHEN state = 3 OR external_id IS NULL THEN 3 ELSE 1 END, due_at = $3,
-                    desired_version = desired_version + 1, attempts = 0
+            "UPDATE target SET withdraw = true, due_at = $3, desired_version = desired_version + 1, attempts = 0,
+                    state = CASE WHEN state = 3 OR external_id IS NULL THEN 3 WHEN made THEN 1 ELSE 0 END
              WHERE tenant_id = $1 AND golden_id = $2 RETURNING connection_id",
             [tx.owner(), from.0.into(), now.into()],
         )
@@ -455,7 +507,7 @@ pub async fn hand_back(tx: &TenantTx, from: GoldenId, out: GoldenId, now: DateTi
     .await?;
     tx.run(
         &format!(
-            "UPDATE target t SET external_id = NULL, delivered_version = 0, delivered_hash = $5, attempts = 0, due_at = $4
+            "UPDATE target t SET external_id = NULL, made = false, delivered_version = 0, delivered_hash = $5, attempts = 0, due_at = $4
              WHERE t.tenant_id = $1 AND t.golden_id = $2 AND {OWN}"
         ),
         [tx.owner(), from.0.into(), out.0.into(), now.into(), ASKED_ANEW.to_vec().into()],
@@ -465,7 +517,7 @@ pub async fn hand_back(tx: &TenantTx, from: GoldenId, out: GoldenId, now: DateTi
 }
 
 /// A write to a merged entity that was on its way when it was merged: the survivor takes the system's key over where it
-/// has none there; else what was written is withdrawn. Returns whether the survivor took it.
+/// has none there; else what we made is withdrawn. Returns whether the record stays there, and is the survivor's.
 ///
 /// # Errors
 /// [`StoreError::Database`].
@@ -474,30 +526,46 @@ pub async fn arrived_late(
     connection: ConnectionId,
     object: ObjectKind,
     (from, to): (GoldenId, GoldenId),
-    key: &str,
+    (key, whose): (&str, Whose),
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
     let taken = tx
         .run(
-            "UPDATE target SET external_id = $4, state = 1, due_at = $5
+            "UPDATE target SET external_id = $4, made = coalesce($6, made), state = 1, due_at = $5
              WHERE tenant_id = $1 AND connection_id = $2 AND golden_id = $3 AND state <> 3
                AND (external_id IS NULL OR external_id = $4)",
-            [tx.owner(), connection.0.into(), to.0.into(), key.into(), now.into()],
+            [tx.owner(), connection.0.into(), to.0.into(), key.into(), now.into(), whose.made().into()],
         )
         .await?;
     if taken > 0 {
         return Ok(true);
     }
-    tx.run(
-        "INSERT INTO target (tenant_id, connection_id, golden_id, object, desired_version, external_id, state, withdraw,
-                             due_at, desired_at)
-         VALUES ($1, $2, $3, $4, 1, $5, 1, true, $6, $6)
-         ON CONFLICT (tenant_id, connection_id, golden_id) DO UPDATE SET
-             external_id = excluded.external_id, state = 1, withdraw = true, attempts = 0, due_at = excluded.due_at",
-        [tx.owner(), connection.0.into(), from.0.into(), object.code().into(), key.into(), now.into()],
-    )
-    .await?;
-    Ok(false)
+    match whose {
+        Whose::Theirs => Ok(true),
+        // It was known when the targets were handed over.
+        Whose::AsBefore => {
+            let leaves = tx
+                .row(
+                    "SELECT FROM target WHERE tenant_id = $1 AND connection_id = $2 AND golden_id = $3 AND made
+                     AND external_id = $4",
+                    [tx.owner(), connection.0.into(), from.0.into(), key.into()],
+                )
+                .await?;
+            Ok(leaves.is_none())
+        }
+        Whose::Ours => {
+            tx.run(
+                "INSERT INTO target (tenant_id, connection_id, golden_id, object, desired_version, external_id, made, state,
+                                     withdraw, due_at, desired_at)
+                 VALUES ($1, $2, $3, $4, 1, $5, true, 1, true, $6, $6)
+                 ON CONFLICT (tenant_id, connection_id, golden_id) DO UPDATE SET external_id = excluded.external_id,
+                     made = true, state = 1, withdraw = true, attempts = 0, due_at = excluded.due_at",
+                [tx.owner(), connection.0.into(), from.0.into(), object.code().into(), key.into(), now.into()],
+            )
+            .await?;
+            Ok(false)
+        }
+    }
 }
 
 /// How the targets of each connection and object stand. What was withdrawn, and is not to be there, is none.
