@@ -118,6 +118,19 @@ pub struct Preview {
     pub sample_merged: Vec<Moved>,
     /// Some of those that would be asked about.
     pub sample_asked: Vec<Moved>,
+    /// Some of the entities that would not be merged.
+    pub sample_loosened: Vec<Loosened>,
+}
+
+/// An entity whose records other rules would not have merged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loosened {
+    /// The entity.
+    pub golden: GoldenId,
+    /// Its name.
+    pub title: String,
+    /// The probability of the best link that holds it, by those rules.
+    pub score: f64,
 }
 
 impl Matching<'_> {
@@ -378,25 +391,38 @@ async fn previewed(tx: &TenantTx, links: &[Weighed], now: &Scoring, then: &Scori
             | (Band::Nothing, Band::Nothing) => {}
         }
     }
-    preview.fewer_merged =
-        within.values().filter(|odds| now.band(odds.0) == Band::Auto && then.band(odds.1) != Band::Auto).count();
-    preview.sample_merged = sample(tx, merged).await?;
-    preview.sample_asked = sample(tx, asked).await?;
-    Ok(preview)
-}
-
-/// Some of these pairs, spread over all of them.
-async fn sample(tx: &TenantTx, pairs: Vec<((GoldenId, GoldenId), f64)>) -> Result<Vec<Moved>, AppError> {
-    let step = (pairs.len() / SAMPLE).max(1);
-    let some: Vec<_> = pairs.into_iter().step_by(step).take(SAMPLE).collect();
-    let ids: BTreeSet<_> = some.iter().flat_map(|((left, right), _)| [left.0, right.0]).collect();
+    let loosened: Vec<(GoldenId, f64)> = within
+        .into_iter()
+        .filter(|(_, odds)| now.band(odds.0) == Band::Auto && then.band(odds.1) != Band::Auto)
+        .map(|(golden, odds)| (golden, odds.1))
+        .collect();
+    preview.fewer_merged = loosened.len();
+    let (merged, asked, loosened) = (spread(merged), spread(asked), spread(loosened));
+    let shown = merged.iter().chain(&asked).flat_map(|((left, right), _)| [left, right]);
+    let ids: BTreeSet<_> = shown.chain(loosened.iter().map(|(golden, _)| golden)).map(|id| id.0).collect();
     let titles: BTreeMap<GoldenId, String> = goldens::by_ids(tx, ids.into_iter().collect())
         .await?
         .into_iter()
         .map(|row| (row.id, row.golden.record(row.object).title()))
         .collect();
     let title = |id: &GoldenId| titles.get(id).cloned().unwrap_or_default();
-    Ok(some
+    preview.sample_loosened = loosened
+        .into_iter()
+        .map(|(golden, odds)| Loosened { golden, title: title(&golden), score: probability(odds) })
+        .collect();
+    preview.sample_merged = moved(merged, title);
+    preview.sample_asked = moved(asked, title);
+    Ok(preview)
+}
+
+/// Some of them, from all over.
+fn spread<T>(all: Vec<T>) -> Vec<T> {
+    let step = (all.len() / SAMPLE).max(1);
+    all.into_iter().step_by(step).take(SAMPLE).collect()
+}
+
+fn moved(pairs: Vec<((GoldenId, GoldenId), f64)>, title: impl Fn(&GoldenId) -> String) -> Vec<Moved> {
+    pairs
         .into_iter()
         .map(|((left, right), odds)| Moved {
             left_title: title(&left),
@@ -405,5 +431,5 @@ async fn sample(tx: &TenantTx, pairs: Vec<((GoldenId, GoldenId), f64)>) -> Resul
             right,
             score: probability(odds),
         })
-        .collect())
+        .collect()
 }

@@ -199,6 +199,19 @@ pub struct PreviewBody {
     sample_merged: Vec<MovedBody>,
     /// At most 20 of those that would be asked about.
     sample_asked: Vec<MovedBody>,
+    /// At most 20 of those that would not be merged.
+    sample_loosened: Vec<LoosenedBody>,
+}
+
+/// A record whose sources other rules would not have merged.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LoosenedBody {
+    /// The record.
+    id: Uuid,
+    /// Its name.
+    title: String,
+    /// The probability of the best link that holds it together, by those rules.
+    score: f64,
 }
 
 impl From<Preview> for PreviewBody {
@@ -210,6 +223,11 @@ impl From<Preview> for PreviewBody {
             fewer_asked: preview.fewer_asked,
             sample_merged: preview.sample_merged.into_iter().map(MovedBody::from).collect(),
             sample_asked: preview.sample_asked.into_iter().map(MovedBody::from).collect(),
+            sample_loosened: preview
+                .sample_loosened
+                .into_iter()
+                .map(|held| LoosenedBody { id: held.golden.0, title: held.title, score: held.score })
+                .collect(),
         }
     }
 }

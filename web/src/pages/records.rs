@@ -11,7 +11,7 @@ use app::App;
 use app::views::record::{DeliveryView, FieldView, RecordLine, RecordList, RecordPage, SourceView, decision_words};
 use domain::permission::Permission;
 use domain::schema::FieldType;
-use domain::{Field, GoldenId, ObjectKind, Record, Value};
+use domain::{Field, GoldenId, ObjectKind, Record, SourceRecordId, Value};
 use leptos::prelude::*;
 
 /// Records of one page of the list.
@@ -55,6 +55,13 @@ pub async fn resync(posted: Posted, id: web::Path<GoldenId>, app: web::Data<App>
     let id = id.into_inner();
     app.engine().resync_record(&posted.visitor.scope, id).await?;
     Ok(see_other(format!("/records/{id}?done=resent")))
+}
+
+/// `POST /records/{id}/split`: the chosen source records become somebody of their own.
+pub async fn split(posted: Posted, id: web::Path<GoldenId>, app: web::Data<App>) -> Result<HttpResponse, PageProblem> {
+    let sources: Vec<SourceRecordId> = posted.typed.all("source").filter_map(|id| id.parse().ok()).collect();
+    let done = app.engine().split(&posted.visitor.scope, id.into_inner(), &sources).await?;
+    Ok(see_other(format!("/records/{}?done=split", done.out)))
 }
 
 /// What stands in a list beside the name.
@@ -276,8 +283,9 @@ fn show(page: RecordPage, may: bool, review: bool) -> AnyView {
                 </Section>
             })}
             <Section title="Sources side by side">
-                {side_by_side(&page.fields, page.sources)}
+                {side_by_side(&page.fields, &page.sources)}
             </Section>
+            {(review && page.sources.len() > 1).then(|| take_apart(line.id, &page.sources))}
             {(!issues.is_empty()).then(|| view! {
                 <Section title="To correct at the source">
                     <ul class="flex flex-col gap-2 text-small">
@@ -331,10 +339,10 @@ fn show(page: RecordPage, may: bool, review: bool) -> AnyView {
 }
 
 /// The golden record first, then each source; the last column says who won and why.
-fn side_by_side(fields: &[FieldView], sources: Vec<SourceView>) -> AnyView {
+fn side_by_side(fields: &[FieldView], sources: &[SourceView]) -> AnyView {
     let mut sides =
         vec![Side { title: "Golden record".to_owned(), subtitle: "what every system should hold".into_any() }];
-    for source in &sources {
+    for source in sources {
         let (key, changed_at) = (source.external_id.clone(), source.changed_at);
         sides.push(Side {
             title: source.connection_name.clone(),
@@ -364,6 +372,36 @@ fn side_by_side(fields: &[FieldView], sources: Vec<SourceView>) -> AnyView {
         })
         .collect();
     view! { <Compare caption="The golden record and its sources, field by field" sides=sides rows=rows last="Who won, and why"/> }.into_any()
+}
+
+/// Chooses the source records that are somebody else.
+fn take_apart(id: GoldenId, sources: &[SourceView]) -> AnyView {
+    let choices = sources
+        .iter()
+        .map(|source| {
+            let title = format!("{}: {}", source.connection_name, source.record.title());
+            view! {
+                <li>
+                    <label class="flex min-h-6 pointer-coarse:min-h-11 items-center gap-2 text-small">
+                        <input type="checkbox" name="source" value=source.id.to_string() class="size-4 accent-accent"/>
+                        <span>{title} " " <code class="break-all text-muted">{source.external_id.clone()}</code></span>
+                    </label>
+                </li>
+            }
+        })
+        .collect_view();
+    view! {
+        <Section title="Not all of them the same?">
+            <p class="mb-2 text-small text-muted">
+                "Choose what is somebody else. It becomes a record of its own, nothing joins the two again by itself, and the systems are told. The undo is under Duplicates."
+            </p>
+            <Form action=format!("/records/{id}/split") label="Take records apart">
+                <ul class="flex flex-col gap-1">{choices}</ul>
+                <div><Button label="Take the chosen apart"/></div>
+            </Form>
+        </Section>
+    }
+    .into_any()
 }
 
 fn deliveries(deliveries: Vec<DeliveryView>) -> AnyView {

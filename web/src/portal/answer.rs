@@ -119,6 +119,7 @@ fn done_words(what: &str) -> Option<&'static str> {
         "cluster" => "Decided. Each pair has its own undo under Duplicates.",
         "bulk" => "Decided. Each pair has its own undo under its tab.",
         "bulk-part" => "The first ones are decided. These are left.",
+        "split" => "Taken apart. This is what you took out; the undo is under Duplicates.",
         "resent" => "This record is read and delivered again now.",
         "invited" => "Added. They got an e-mail with a link to sign in.",
         "revoked" => "The key is revoked. It works no longer.",

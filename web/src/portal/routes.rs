@@ -71,7 +71,8 @@ fn watching(config: &mut ServiceConfig) {
         .route("/runs/{id}/events", get().to(runs::events))
         .route("/records", get().to(records::list))
         .route("/records/{id}", get().to(records::page))
-        .route("/records/{id}/resync", post().to(records::resync));
+        .route("/records/{id}/resync", post().to(records::resync))
+        .route("/records/{id}/split", post().to(records::split));
 }
 
 fn deciding(config: &mut ServiceConfig) {

@@ -192,6 +192,10 @@ fn many_at_once(ask: &Ask) -> AnyView {
 }
 
 pub fn percent(score: f32) -> String {
+    // What is asked is in doubt: it must not read as certain.
+    if score >= 0.995 {
+        return "over 99 %".to_owned();
+    }
     format!("{:.0} %", score.clamp(0.0, 1.0) * 100.0)
 }
 

@@ -91,8 +91,8 @@ fn actions(id: CandidateId, state: Standing, is_anothers: bool) -> AnyView {
                 <Button label="Not a match"/>
             </Form>
             <Form action=form("snooze") class="contents">
-                <Button label="In a day" name="days" value="1" describes="put this pair off"/>
-                <Button label="In a week" name="days" value="7" describes="put this pair off"/>
+                <Button label="Ask in a day" name="days" value="1" describes="put this pair off"/>
+                <Button label="Ask in a week" name="days" value="7" describes="put this pair off"/>
             </Form>
             {skip}
         }
@@ -184,6 +184,11 @@ fn about(about: &str) -> String {
     match about {
         "prior" => "Any two records".to_owned(),
         "rule" => "A rule of yours".to_owned(),
+        "first" => "First name".to_owned(),
+        "middle" => "Middle name".to_owned(),
+        "last" => "Last name".to_owned(),
+        "email" => "E-mail".to_owned(),
+        "vin" => "VIN".to_owned(),
         other => crate::pages::words::sentence(&other.replace('_', " ")),
     }
 }
