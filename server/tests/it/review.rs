@@ -96,7 +96,7 @@ async fn the_portals_pages_show_the_same_and_work_without_scripts() {
         page(&format!("/duplicates?state={state}")).await;
     }
     let open = page(&format!("/duplicates/{first}")).await;
-    has(&open, &["Who wins", "If you merge", "Why they may be one", "bits for", "In a week", "Skip"]);
+    has(&open, &["Who wins", "If you merge", "Why they may be one", "bits for", "Ask in a week", "Skip"]);
     has(&page("/duplicates").await, &["You"]);
     key.post(&format!("/candidates/{second}/claim"), json!({})).await.expect(200);
     let theirs = page(&format!("/duplicates/{second}")).await;
@@ -121,7 +121,16 @@ async fn the_portals_pages_show_the_same_and_work_without_scripts() {
     let sample = page("/duplicates/bulk?decision=merge").await;
     let done = send("/duplicates/bulk", &sample, &[("decision", "merge"), ("expect", "1")]).await;
     assert_eq!(done, "/duplicates?done=bulk");
-    has(&page(&format!("/duplicates/{second}")).await, &["Merged", "The merged record", "Undo", "bits for"]);
+    let merged = page(&format!("/duplicates/{second}")).await;
+    has(&merged, &["Merged", "The merged record", "Undo", "bits for"]);
+
+    let survivor = merged.split("href=\"/records/").nth(1).map(|rest| &rest[..36]).expect("a link to the survivor");
+    let record = page(&format!("/records/{survivor}")).await;
+    has(&record, &["Not all of them the same?", "Take the chosen apart"]);
+    let source = record.split("name=\"source\" value=\"").nth(2).map(|rest| &rest[..36]).expect("two sources");
+    let out = send(&format!("/records/{survivor}/split"), &record, &[("source", source)]).await;
+    assert!(out.ends_with("?done=split") && !out.contains(survivor), "{out}");
+    has(&page(&out).await, &["Taken apart.", "Told by 1 record"]);
     worker.stop().await;
 }
 

@@ -260,6 +260,8 @@ fn show(page: RecordPage, may: bool, review: bool) -> AnyView {
         (Tone::Warn, plural(conflicts, "conflict, decided by rule", "conflicts, decided by rule"))
     };
     let doubtful = page.doubtful;
+    let compared = side_by_side(&page.fields, &page.sources);
+    let apart = (review && page.sources.len() > 1).then(|| take_apart(line.id, &page.sources));
     view! {
         <Page
             title=line.record.title()
@@ -283,9 +285,9 @@ fn show(page: RecordPage, may: bool, review: bool) -> AnyView {
                 </Section>
             })}
             <Section title="Sources side by side">
-                {side_by_side(&page.fields, &page.sources)}
+                {compared}
             </Section>
-            {(review && page.sources.len() > 1).then(|| take_apart(line.id, &page.sources))}
+            {apart}
             {(!issues.is_empty()).then(|| view! {
                 <Section title="To correct at the source">
                     <ul class="flex flex-col gap-2 text-small">

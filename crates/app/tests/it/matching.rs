@@ -274,6 +274,9 @@ async fn rules_are_previewed_on_the_data_before_they_count() {
     assert_eq!((here.goldens(CUSTOMER).await.len(), open(&here).await.len()), (6, 0));
     let back = matching.preview(&here.scope, careful).await.unwrap();
     assert_eq!((back.more_merged, back.fewer_merged), (0, 6), "{back:?}");
+    let first = &back.sample_loosened[0];
+    assert_eq!((back.sample_loosened.len(), first.title.starts_with("Mary Carver")), (6, true), "{back:?}");
+    assert!(first.score < 0.999_999_9, "{first:?}");
 }
 
 #[tokio::test]
