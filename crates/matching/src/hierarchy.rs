@@ -145,6 +145,13 @@ fn stock(left: &Record, right: &Record) -> Verdict {
 pub(crate) fn customers(left: &Record, right: &Record) -> Option<(Rule, Verdict)> {
     let differ = |field: Field| matches!((left.get(field), right.get(field)), (Some(a), Some(b)) if a != b);
     let text = |field| (left.text(field), right.text(field));
+    let mailed = meets(left, right, &EMAILS, usable);
+    let phoned = meets(left, right, &PHONES, |_| true);
+    let same_zip = matches!(text(Field::ZIP), (Some(a), Some(b)) if a == b);
+    // Names alone make nobody the same, and to compare them costs more than all the rest.
+    if !mailed && !phoned && !same_zip {
+        return Some((Rule::Address, Verdict::Different));
+    }
     let business = |record: &Record| record.text(Field::CUSTOMER_KIND) == Some("business");
     let names = if business(left) && business(right) {
         let (a, b) = text(Field::COMPANY_NAME);
@@ -158,14 +165,14 @@ pub(crate) fn customers(left: &Record, right: &Record) -> Option<(Rule, Verdict)
     // Evidence against weighs more than any for: a father and a son share everything but these.
     if differ(Field::BIRTH_DATE) || differ(Field::DRIVER_LICENCE) || differ(Field::NAME_SUFFIX) {
         let said = match names {
-            (Names::Agree, Names::Agree) if !differ(Field::NAME_SUFFIX) && meets(left, right, &EMAILS, usable) => {
+            (Names::Agree, Names::Agree) if !differ(Field::NAME_SUFFIX) && mailed => {
                 Verdict::Review { score: 0.6, reason: "Same name and e-mail, but another birth date or driver licence" }
             }
             _ => Verdict::Different,
         };
         return Some((Rule::Email, said));
     }
-    if meets(left, right, &EMAILS, usable) {
+    if mailed {
         let said = match names {
             (Names::Agree | Names::Unknown | Names::Near, Names::Agree | Names::Unknown) => {
                 Verdict::Same { score: 0.99, reason: "Same e-mail, names agree" }
@@ -182,7 +189,7 @@ pub(crate) fn customers(left: &Record, right: &Record) -> Option<(Rule, Verdict)
         };
         return Some((Rule::Email, said));
     }
-    if meets(left, right, &PHONES, |_| true) {
+    if phoned {
         let said = match names {
             (Names::Agree, Names::Agree) => Verdict::Same { score: 0.97, reason: "Same phone, names agree" },
             (Names::Near, Names::Agree) | (Names::Agree, Names::Near | Names::Unknown) => {
@@ -200,15 +207,17 @@ pub(crate) fn customers(left: &Record, right: &Record) -> Option<(Rule, Verdict)
         };
         return Some((Rule::Phone, said));
     }
-    Some((Rule::Address, by_address(left, right, names)))
+    let said = if same_zip && names == (Names::Agree, Names::Agree) {
+        by_street(text(Field::STREET))
+    } else {
+        Verdict::Different
+    };
+    Some((Rule::Address, said))
 }
 
-fn by_address(left: &Record, right: &Record, names: (Names, Names)) -> Verdict {
-    let same_zip = matches!((left.text(Field::ZIP), right.text(Field::ZIP)), (Some(a), Some(b)) if a == b);
-    if names != (Names::Agree, Names::Agree) || !same_zip {
-        return Verdict::Different;
-    }
-    match (left.text(Field::STREET), right.text(Field::STREET)) {
+/// What the streets of two people of one name and ZIP say.
+fn by_street(streets: (Option<&str>, Option<&str>)) -> Verdict {
+    match streets {
         (Some(a), Some(b)) => {
             let (a, b) = (street_key(a), street_key(b));
             let number = |key: &str| key.split(' ').next().map(ToOwned::to_owned);

@@ -80,11 +80,17 @@ const STORED: [(&str, &str); 8] = [
 /// The keys of a record. `rooftop` because a stock number means something only at its rooftop.
 #[must_use]
 pub fn keys(record: &Record, rooftop: Option<RooftopId>) -> Vec<Key> {
-    let mut keys = hierarchy::keys(record, rooftop);
-    if record.object() != ObjectKind::Customer {
-        return keys;
+    if record.object() == ObjectKind::Customer {
+        keys_of_person(record, &person_keys(record))
+    } else {
+        hierarchy::keys(record, rooftop)
     }
-    let person = person_keys(record);
+}
+
+/// The keys of a customer that was cleaned already.
+#[must_use]
+pub fn keys_of_person(record: &Record, person: &clean::Keys) -> Vec<Key> {
+    let mut keys = hierarchy::keys(record, None);
     let mut add = |purpose, value: String| {
         let key = Key { purpose, value, blocks: true };
         if !keys.contains(&key) {
@@ -96,7 +102,7 @@ pub fn keys(record: &Record, rooftop: Option<RooftopId>) -> Vec<Key> {
         add("email", email.to_owned());
     }
     let limits = engine::BlockLimits { wide: false, ..engine::BlockLimits::for_records(0) };
-    for key in engine::block_keys(&person, limits) {
+    for key in engine::block_keys(person, limits) {
         if let Some((_, purpose)) = STORED.iter().find(|(rule, _)| *rule == key.rule) {
             add(purpose, key.hash.to_string());
         }

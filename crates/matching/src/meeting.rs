@@ -113,7 +113,6 @@ pub struct Settled {
 pub struct Meeting<'a> {
     scoring: &'a Scoring,
     people: Vec<Person>,
-    keys: Vec<Keys>,
     table: Table,
 }
 
@@ -121,13 +120,19 @@ impl<'a> Meeting<'a> {
     /// A meeting; places are those in `people`. `known` says how common values are.
     #[must_use]
     pub fn new(scoring: &'a Scoring, people: Vec<Person>, known: &dyn Frequencies) -> Self {
-        let keys: Vec<Keys> = people.iter().map(|person| person_keys(&person.record)).collect();
-        let mut table = Table::new();
-        for keys in &keys {
-            table.push("", keys);
+        Self { scoring, people: Vec::new(), table: Table::new() }.with(people, known)
+    }
+
+    /// The same for people who were cleaned already.
+    #[must_use]
+    pub fn of(scoring: &'a Scoring, people: Vec<(Person, Keys)>, known: &dyn Frequencies) -> Self {
+        let mut meeting = Self { scoring, people: Vec::with_capacity(people.len()), table: Table::new() };
+        for (person, keys) in people {
+            meeting.table.push("", &keys);
+            meeting.people.push(person);
         }
-        table.count_as(known);
-        Self { scoring, people, keys, table }
+        meeting.table.count_as(known);
+        meeting
     }
 
     /// The same with more people behind the others; places stay.
@@ -136,12 +141,10 @@ impl<'a> Meeting<'a> {
         if more.is_empty() {
             return self;
         }
-        for person in more {
-            let keys = person_keys(&person.record);
-            self.table.push("", &keys);
-            self.keys.push(keys);
-            self.people.push(person);
+        for person in &more {
+            self.table.push("", &person_keys(&person.record));
         }
+        self.people.extend(more);
         self.table.count_as(known);
         self
     }
@@ -367,16 +370,15 @@ impl<'a> Meeting<'a> {
         if best.is_empty() {
             return Vec::new();
         }
-        let mut told: BTreeMap<GoldenId, Vec<&str>> = BTreeMap::new();
-        for (place, keys) in (0..).zip(&self.keys) {
-            if let Some(golden) = golden_of(place) {
-                told.entry(golden).or_default().push(keys.text());
+        let asked: BTreeSet<GoldenId> = best.keys().flat_map(|(a, b)| [*a, *b]).collect();
+        let mut told: BTreeMap<GoldenId, BTreeSet<String>> = BTreeMap::new();
+        for (place, person) in (0..).zip(&self.people) {
+            if let Some(golden) = golden_of(place).filter(|golden| asked.contains(golden)) {
+                told.entry(golden).or_default().insert(person_keys(&person.record).into_text());
             }
         }
         let says = |golden: GoldenId| {
-            let mut texts = told.get(&golden).cloned().unwrap_or_default();
-            texts.sort_unstable();
-            texts.dedup();
+            let texts: Vec<&str> = told.get(&golden).into_iter().flatten().map(String::as_str).collect();
             texts.join("\n")
         };
         best.into_iter()

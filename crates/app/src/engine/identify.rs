@@ -6,7 +6,8 @@ use super::judge::Counted;
 use super::land::Fresh;
 use chrono::{DateTime, Utc};
 use domain::{GoldenId, ObjectKind, SourceRecordId};
-use matching::{Assignment, Known, Link, Meeting, Person, Probe, SHARED_MAX, Settled, assign};
+use matching::clean::Keys;
+use matching::{Assignment, Known, Link, Meeting, Person, Probe, SHARED_MAX, Settled, assign, person_keys};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use store::engine::candidates::{self, Question};
@@ -58,23 +59,36 @@ impl Engine {
         known: Vec<MemberRow>,
     ) -> Result<Identified, StoreError> {
         let judge = self.judge(tx).await?;
-        let crowded = holders.iter().filter(|(_, ids)| ids.len() > SHARED_MAX).map(|(key, _)| *key).collect();
+        let is_crowded = |hash: &i64| holders.get(hash).is_some_and(|ids| ids.len() > SHARED_MAX);
+        let crowded = usable
+            .iter()
+            .flat_map(|record| &record.keys)
+            .filter(|(hash, key)| matches!(key.purpose, "email" | "phone") && is_crowded(hash))
+            .map(|(_, key)| key.value.as_str())
+            .collect();
         let counted = Counted { judge: &judge, keys: tx.keys(), crowded };
         let probes: HashSet<SourceRecordId> = usable.iter().map(|record| record.id).collect();
-        let mut people: Vec<Person> = usable
+        let mut people: Vec<(Person, Keys)> = usable
             .iter()
-            .map(|record| Person {
-                id: record.id,
-                golden: record.stands(),
-                record: record.speaks().clone(),
-                rooftop: origin.connection.rooftop,
-                // What repeats our own words says little by itself.
-                may_leave: record.before.is_some() && record.own().is_none(),
+            .map(|record| {
+                let person = Person {
+                    id: record.id,
+                    golden: record.stands(),
+                    record: record.speaks().clone(),
+                    rooftop: origin.connection.rooftop,
+                    // What repeats our own words says little by itself.
+                    may_leave: record.before.is_some() && record.own().is_none(),
+                };
+                (person, record.cleaned())
             })
             .collect();
-        people.extend(known.iter().filter(|row| !probes.contains(&row.id)).map(|row| person(row, origin.landscape)));
-        let pairs = pairs(usable, holders, &people);
-        let meeting = Meeting::new(&judge.scoring, people, &counted);
+        people.extend(known.into_iter().filter(|row| !probes.contains(&row.id)).map(|row| {
+            let person = person(row, origin.landscape);
+            let keys = person_keys(&person.record);
+            (person, keys)
+        }));
+        let meeting = Meeting::of(&judge.scoring, people, &counted);
+        let pairs = pairs(usable, holders, meeting.people());
         let links = meeting.links(pairs);
 
         // Those who stand with them have a say, and so have those whom a changed record stands with.
@@ -88,7 +102,7 @@ impl Engine {
         let mates = records::members(tx, goldens.into_iter().collect()).await?;
         let mates: Vec<MemberRow> = mates.into_iter().filter(|row| !here.contains(&row.id)).collect();
         let mates: Vec<Person> =
-            known_by_themselves(tx, mates).await?.iter().map(|row| person(row, origin.landscape)).collect();
+            known_by_themselves(tx, mates).await?.into_iter().map(|row| person(row, origin.landscape)).collect();
         let meeting = meeting.with(mates, &counted);
         let everybody: Vec<Uuid> = meeting.people().iter().map(|person| person.id.0).collect();
         let apart = if links.is_empty() { HashSet::new() } else { lookup::told_apart(tx, everybody).await? };
@@ -120,7 +134,7 @@ impl Engine {
         let goldens: Vec<Uuid> = goldens.into_iter().collect();
         let rows = known_by_themselves(tx, records::members(tx, goldens.clone()).await?).await?;
         let counted = Counted { judge: &judge, keys: tx.keys(), crowded: HashSet::new() };
-        let people: Vec<Person> = rows.iter().map(|row| person(row, landscape)).collect();
+        let people: Vec<Person> = rows.into_iter().map(|row| person(row, landscape)).collect();
         let everybody: Vec<Uuid> = people.iter().map(|person| person.id.0).collect();
         let many = u32::try_from(people.len()).unwrap_or(u32::MAX);
         let meeting = Meeting::new(&judge.scoring, people, &counted);
@@ -273,11 +287,11 @@ async fn by_key(
     Ok(Identified { assignments, questions })
 }
 
-fn person(row: &MemberRow, landscape: &Landscape) -> Person {
+fn person(row: MemberRow, landscape: &Landscape) -> Person {
     Person {
         id: row.id,
         golden: Some(row.golden),
-        record: row.doc.known_as().unwrap_or(&row.doc.record).clone(),
+        record: row.doc.own.filter(|own| !own.is_empty()).unwrap_or(row.doc.record),
         rooftop: landscape.connection(row.connection).and_then(|connection| connection.rooftop),
         may_leave: false,
     }

@@ -102,6 +102,7 @@ impl Engine {
             raw_hash: record.raw_hash,
             content_hash: checked.record.content_hash(),
             checked,
+            person: None,
             changed_at: record.changed_at,
             deleted: false,
         };

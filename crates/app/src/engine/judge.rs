@@ -103,8 +103,8 @@ pub(crate) fn value_key(keys: &TenantKeys, family: &str, value: &str) -> i64 {
 pub(crate) struct Counted<'a> {
     pub judge: &'a Judge,
     pub keys: &'a TenantKeys,
-    /// Lookup keys that more records hold than can be looked at.
-    pub crowded: HashSet<i64>,
+    /// E-mails and phones, as records say them, that more hold than can be looked at.
+    pub crowded: HashSet<&'a str>,
 }
 
 impl Frequencies for Counted<'_> {
@@ -118,12 +118,12 @@ impl Frequencies for Counted<'_> {
     }
 
     fn is_shared(&self, family: &'static str, value: &str) -> bool {
-        self.judge.shared.contains(&value_key(self.keys, family, value))
-            || match family {
-                "email" => self.crowded.contains(&self.keys.index64("email", value)),
-                "phone" => domain::check::phone(value)
-                    .is_some_and(|phone| self.crowded.contains(&self.keys.index64("phone", &phone))),
+        let crowded = !self.crowded.is_empty()
+            && match family {
+                "email" => self.crowded.contains(value),
+                "phone" => domain::check::phone(value).is_some_and(|phone| self.crowded.contains(phone.as_str())),
                 _ => false,
-            }
+            };
+        crowded || (!self.judge.shared.is_empty() && self.judge.shared.contains(&value_key(self.keys, family, value)))
     }
 }

@@ -7,7 +7,8 @@ use super::prepare::{Prepared, PreparedPage, is_our_fault};
 use chrono::{DateTime, Utc};
 use domain::schema::FieldType;
 use domain::{Failure, Fault, Field, GoldenId, NextStep, ObjectKind, Record, RunId, SourceRecordId};
-use matching::Assignment;
+use matching::clean::Keys;
+use matching::{Assignment, Key, person_keys};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use store::engine::candidates::Question;
@@ -26,8 +27,8 @@ pub(crate) struct Fresh {
     before_doc: Option<SourceDoc>,
     /// Where we have written: what its system says by itself.
     own: Option<Record>,
-    /// Hash and whether it blocks.
-    pub keys: Vec<(i64, bool)>,
+    /// What it is found by, with the keyed hash.
+    pub keys: Vec<(i64, Key)>,
 }
 
 impl Fresh {
@@ -49,9 +50,18 @@ impl Fresh {
         self.own.as_ref().filter(|own| !own.is_empty()).unwrap_or(&self.prepared.checked.record)
     }
 
+    /// The same as matching reads it, where it was cleaned already.
+    pub(crate) fn cleaned(&self) -> Keys {
+        let own = self.own.as_ref().filter(|own| !own.is_empty());
+        match (own, &self.prepared.person) {
+            (None, Some(person)) => person.cleaned.clone(),
+            (Some(_), _) | (None, None) => person_keys(self.speaks()),
+        }
+    }
+
     /// The keys by which it meets others.
     pub(crate) fn blocking(&self) -> impl Iterator<Item = i64> + '_ {
-        self.keys.iter().filter(|(_, blocks)| *blocks).map(|(key, _)| *key)
+        self.keys.iter().filter(|(_, key)| key.blocks).map(|(hash, _)| *hash)
     }
 
     pub(crate) fn is_flagged(&self) -> bool {
@@ -112,17 +122,19 @@ pub(crate) async fn sort_out(
     Ok((fresh, gone))
 }
 
-pub(crate) fn keys_of(tx: &TenantTx, connection: &ConnectionPlan, record: &Fresh) -> Vec<(i64, bool)> {
+pub(crate) fn keys_of(tx: &TenantTx, connection: &ConnectionPlan, record: &Fresh) -> Vec<(i64, Key)> {
     if record.is_flagged() {
         return Vec::new();
     }
-    let mut keys: Vec<(i64, bool)> = Vec::new();
-    for told in std::iter::once(&record.prepared.checked.record).chain(&record.own) {
-        for key in matching::keys(told, connection.rooftop) {
-            let key = (tx.keys().index64(key.purpose, &key.value), key.blocks);
-            if !keys.contains(&key) {
-                keys.push(key);
-            }
+    let told = match &record.prepared.person {
+        Some(person) => person.keys.clone(),
+        None => matching::keys(&record.prepared.checked.record, connection.rooftop),
+    };
+    let own = record.own.iter().flat_map(|own| matching::keys(own, connection.rooftop));
+    let mut keys: Vec<(i64, Key)> = Vec::with_capacity(told.len());
+    for key in told.into_iter().chain(own) {
+        if keys.iter().all(|(_, known)| *known != key) {
+            keys.push((tx.keys().index64(key.purpose, &key.value), key));
         }
     }
     keys
@@ -158,7 +170,7 @@ pub(crate) async fn write_records(
     let mut kept = Kept::default();
     let mut pointing = Vec::new();
     for record in fresh {
-        let keys: Vec<i64> = record.keys.iter().map(|(key, _)| *key).collect();
+        let keys: Vec<i64> = record.keys.iter().map(|(hash, _)| *hash).collect();
         let old: &[i64] = record.before.as_ref().map_or(&[], |before| before.lookup_keys.as_slice());
         let checked = &record.prepared.checked;
         for (field, value) in checked.record.fields() {

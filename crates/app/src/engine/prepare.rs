@@ -17,9 +17,28 @@ pub(crate) struct Prepared {
     pub raw: Vec<u8>,
     pub raw_hash: [u8; 32],
     pub checked: Checked,
+    /// A customer as matching reads it.
+    pub person: Option<Person>,
     pub content_hash: [u8; 32],
     pub changed_at: Option<DateTime<Utc>>,
     pub deleted: bool,
+}
+
+/// A customer as matching reads it: cleaned, and the keys by which others are met.
+#[derive(Clone, Debug)]
+pub(crate) struct Person {
+    pub cleaned: matching::clean::Keys,
+    pub keys: Vec<matching::Key>,
+}
+
+impl Person {
+    /// Reads a record; `None` where it is no customer.
+    pub(crate) fn of(record: &Record) -> Option<Self> {
+        (record.object() == ObjectKind::Customer).then(|| {
+            let cleaned = matching::person_keys(record);
+            Self { keys: matching::keys_of_person(record, &cleaned), cleaned }
+        })
+    }
 }
 
 /// A prepared page.
@@ -55,11 +74,13 @@ pub(crate) fn prepare(mapping: &Mapping, payloads: Vec<Payload>) -> PreparedPage
                         unknown.extend((!mapping.knows(name)).then(|| name.clone()));
                     }
                 }
-                check(&mapping.values(&payload.body))
+                let checked = check(&mapping.values(&payload.body));
+                let person = Person::of(&checked.record).filter(|_| !checked.is_flagged());
+                (checked, person)
             }));
-            let checked = match read {
-                Ok(checked) => checked,
-                Err(_) => set_aside(mapping.object, Trouble::OurCode),
+            let (checked, person) = match read {
+                Ok(read) => read,
+                Err(_) => (set_aside(mapping.object, Trouble::OurCode), None),
             };
             let raw = payload.body.to_string().into_bytes();
             Arc::new(Prepared {
@@ -68,6 +89,7 @@ pub(crate) fn prepare(mapping: &Mapping, payloads: Vec<Payload>) -> PreparedPage
                 raw,
                 content_hash: checked.record.content_hash(),
                 checked,
+                person,
                 changed_at: payload.changed_at,
                 deleted: payload.deleted,
             })

@@ -74,8 +74,8 @@ pub struct Keys {
 
 impl Keys {
     /// All of them in one text; equal where all keys are.
-    pub(crate) fn text(&self) -> &str {
-        &self.text
+    pub(crate) fn into_text(self) -> String {
+        self.text
     }
 
     /// The key in a slot.

@@ -87,18 +87,16 @@ pub(crate) type RuleKeys = [u64; 4];
 /// The keys of a record by one rule. They depend on its texts only, so they mean the same in every table and may be
 /// stored.
 pub(crate) fn keys_of(table: &Table, record: RecordNo, rule: usize) -> RuleKeys {
-    let hash = |slot: Slot| match table.value(record, slot) {
-        0 => 0,
-        value => table.traits(slot, value).hash,
-    };
-    let named = |slot: Slot, pick: fn(&Traits) -> u64| match table.value(record, slot) {
-        0 => 0,
-        value => pick(table.traits(slot, value)),
-    };
-    let group = || named(Slot::First, |traits| traits.group);
-    let sound = || named(Slot::Last, |traits| traits.sound);
-    let initial = || table.text(record as usize, Slot::First).bytes().next().map_or(0, |b| u64::from(b) + 1);
-    let zip3 = || match table.text(record as usize, Slot::Zip) {
+    rule_keys(rule, |slot| *table.traits(slot, table.value(record, slot)), |slot| table.text(record as usize, slot))
+}
+
+/// The same of a record by the traits and texts of its values.
+pub(crate) fn rule_keys<'a>(rule: usize, traits: impl Fn(Slot) -> Traits, text: impl Fn(Slot) -> &'a str) -> RuleKeys {
+    let hash = |slot: Slot| traits(slot).hash;
+    let group = || traits(Slot::First).group;
+    let sound = || traits(Slot::Last).sound;
+    let initial = || text(Slot::First).bytes().next().map_or(0, |b| u64::from(b) + 1);
+    let zip3 = || match text(Slot::Zip) {
         zip if zip.len() >= 4 => stable_hash(zip.get(..3).unwrap_or(zip).as_bytes()),
         _ => hash(Slot::City),
     };

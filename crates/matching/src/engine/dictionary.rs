@@ -1,5 +1,6 @@
 //! Dictionaries: each distinct value once, as a number, with what blocking and comparing want to know of it.
 
+use super::field::Slot;
 use super::kernel::Shape;
 use super::{nickname, sound};
 use hashbrown::HashTable;
@@ -18,6 +19,21 @@ pub(crate) struct Traits {
     pub sound: u64,
     /// Hash of its nickname group; of an e-mail that of the part before the @.
     pub group: u64,
+}
+
+impl Traits {
+    /// The traits of a value; those of the empty one are all 0.
+    pub(crate) fn of(kind: Kind, value: &str) -> Self {
+        if value.is_empty() {
+            return Self::default();
+        }
+        let (sound, group) = match kind {
+            Kind::Name => (mix(sound::key(value) ^ 0x5bd1), stable_hash(nickname::group(value).as_bytes())),
+            Kind::Email => (0, stable_hash(value.rsplit_once('@').map_or(value, |(local, _)| local).as_bytes())),
+            Kind::Other => (0, 0),
+        };
+        Self { hash: stable_hash(value.as_bytes()), sound, group }
+    }
 }
 
 /// A hash that stays the same between runs and machines: block keys are stored.
@@ -61,6 +77,19 @@ pub(crate) enum Kind {
     Other,
 }
 
+impl Kind {
+    /// What the dictionary at this place holds.
+    pub(crate) const fn at(place: usize) -> Self {
+        const NAMES: usize = Slot::First.dictionary();
+        const EMAILS: usize = Slot::Email.dictionary();
+        match place {
+            NAMES => Self::Name,
+            EMAILS => Self::Email,
+            _ => Self::Other,
+        }
+    }
+}
+
 impl Dictionary {
     /// An empty one. Of names more is remembered than of other values.
     pub(crate) fn new(kind: Kind) -> Self {
@@ -92,14 +121,8 @@ impl Dictionary {
         let id = u32::try_from(self.ends.len()).unwrap_or(0);
         self.text.push_str(value);
         self.ends.push(u32::try_from(self.text.len()).unwrap_or(u32::MAX));
-        let own = stable_hash(value.as_bytes());
         self.shapes.push(Shape::of(value));
-        let (sound, group) = match self.kind {
-            Kind::Name => (mix(sound::key(value) ^ 0x5bd1), stable_hash(nickname::group(value).as_bytes())),
-            Kind::Email => (0, stable_hash(value.rsplit_once('@').map_or(value, |(local, _)| local).as_bytes())),
-            Kind::Other => (0, 0),
-        };
-        self.traits.push(Traits { hash: own, sound, group });
+        self.traits.push(Traits::of(self.kind, value));
         let (text, ends) = (&self.text, &self.ends);
         self.table.insert_unique(hash, id, |id| bucket(slice(text, ends, *id)));
         id

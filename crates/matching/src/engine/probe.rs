@@ -1,7 +1,8 @@
 //! One record on its way to a database: keys to find others by, and how common values are among those that are there.
 
-use super::block::{BlockLimits, RULES, keys_of};
-use super::table::Table;
+use super::block::{BlockLimits, RULES, rule_keys};
+use super::dictionary::{Kind, Traits};
+use super::field::Slot;
 use crate::clean::Keys;
 
 /// A key by which a record is found.
@@ -46,10 +47,11 @@ impl Frequencies for Uncounted {
 /// The keys of a record.
 #[must_use]
 pub fn block_keys(keys: &Keys, limits: BlockLimits) -> Vec<BlockKey> {
-    let mut table = Table::new();
-    let record = table.push("", keys);
+    let traits = Slot::ALL.map(|slot| Traits::of(Kind::at(slot.dictionary()), keys.get(slot)));
     (0..limits.rules())
-        .flat_map(|rule| keys_of(&table, record, rule).map(|key| (RULES[rule].name, key)))
+        .flat_map(|rule| {
+            rule_keys(rule, |slot| traits[slot.place()], |slot| keys.get(slot)).map(|key| (RULES[rule].name, key))
+        })
         .filter(|(_, key)| *key != 0)
         .map(|(rule, key)| BlockKey { rule, hash: key.cast_signed() })
         .collect()

@@ -10,9 +10,6 @@ use rayon::prelude::*;
 /// A record's place in a table.
 pub(crate) type RecordNo = u32;
 
-const NAMES: usize = Slot::First.dictionary();
-const EMAILS: usize = Slot::Email.dictionary();
-
 /// No value is so much one person's own that another would not have it once in so many.
 const OTHERS_LEAST: f64 = 0.01;
 
@@ -104,6 +101,11 @@ impl Family {
     pub(crate) const fn slots(self) -> &'static [Slot] {
         Self::ALL[self as usize].1
     }
+
+    /// Whether it counts how common its values are.
+    pub(crate) const fn is_weighed(self) -> bool {
+        !matches!(self, Self::Middle | Self::Number | Self::Extra | Self::State)
+    }
 }
 
 impl Default for Table {
@@ -117,15 +119,7 @@ impl Table {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            dictionaries: (0..Slot::DICTIONARIES)
-                .map(|place| {
-                    Dictionary::new(match place {
-                        NAMES => Kind::Name,
-                        EMAILS => Kind::Email,
-                        _ => Kind::Other,
-                    })
-                })
-                .collect(),
+            dictionaries: (0..Slot::DICTIONARIES).map(|place| Dictionary::new(Kind::at(place))).collect(),
             rows: Vec::new(),
             sides: Vec::new(),
             ids: vec![0],
@@ -273,23 +267,34 @@ impl Table {
         }
     }
 
-    /// Takes counts from elsewhere, for the values that stand in this table, and forgets those that too many share.
+    /// Takes counts from elsewhere, for the values of this table that may be weighed, and forgets those that too many
+    /// share. To hash a value for such a question costs more than to compare it, so as few as possible are asked about.
     pub(crate) fn count_as(&mut self, known: &dyn Frequencies) {
         for (place, (family, slots)) in Family::ALL.iter().enumerate() {
             let Some(slot) = slots.first() else { continue };
             let dictionary = &self.dictionaries[slot.dictionary()];
-            let (mut counts, mut seen) = (vec![0; dictionary.len()], vec![false; dictionary.len()]);
-            let mut shared = vec![false; dictionary.len()];
-            let is_asked = matches!(family, Family::Email | Family::Phone | Family::Licence | Family::Vin);
-            for value in self.rows.iter().flat_map(|row| slots.iter().map(|slot| row[slot.place()])) {
-                if value != 0 && !std::mem::replace(&mut seen[value as usize], true) {
-                    let text = dictionary.text(value);
-                    counts[value as usize] = known.held(family.name(), text);
-                    shared[value as usize] = is_asked && known.is_shared(family.name(), text);
+            let mut holders = vec![0_u32; dictionary.len()];
+            for row in &self.rows {
+                for slot in *slots {
+                    holders[row[slot.place()] as usize] += 1;
                 }
             }
+            holders[0] = 0;
+            let present = known.present(family.name());
+            // A value weighs where two have it; a name also where it stands in the other's place.
+            let several = if matches!(family, Family::First | Family::Last) { 1 } else { 2 };
+            let weighs = present > 0 && family.is_weighed();
+            let is_asked = matches!(family, Family::Email | Family::Phone | Family::Licence | Family::Vin);
+            let (mut counts, mut shared) = (vec![0; dictionary.len()], vec![false; dictionary.len()]);
+            for (value, holders) in holders.into_iter().enumerate().filter(|(_, holders)| *holders > 0) {
+                let text = dictionary.text(value as ValueId);
+                if weighs && holders >= several {
+                    counts[value] = known.held(family.name(), text);
+                }
+                shared[value] = is_asked && known.is_shared(family.name(), text);
+            }
             self.counts[place] = counts;
-            self.present[place] = known.present(family.name());
+            self.present[place] = present;
             if shared.contains(&true) {
                 self.forget(*family, shared);
             }
@@ -406,7 +411,7 @@ impl Table {
     pub(crate) fn held_by_several(&self) -> Vec<(&'static str, String, u32)> {
         Family::ALL
             .iter()
-            .filter(|(family, _)| !matches!(family, Family::Middle | Family::Number | Family::Extra | Family::State))
+            .filter(|(family, _)| family.is_weighed())
             .flat_map(|(family, _)| {
                 let several: Vec<bool> = self.counts(*family).iter().map(|held| *held > 1).collect();
                 self.named(*family, &several)

@@ -394,8 +394,12 @@ pub async fn members(tx: &TenantTx, goldens: Vec<Uuid>) -> Result<Vec<MemberRow>
     }
     let rows = tx
         .rows(
-            "SELECT id, golden_id, connection_id, external_id, changed_at, first_seen_at, landed_at, doc FROM source_record
-             WHERE tenant_id = $1 AND golden_id = ANY($2) AND state = 1 ORDER BY id",
+            // Entity by entity, by the OFFSET, as in `before`.
+            "SELECT s.* FROM (SELECT DISTINCT unnest($2::uuid[]) AS golden_id) AS w
+             CROSS JOIN LATERAL (SELECT id, golden_id, connection_id, external_id, changed_at, first_seen_at, landed_at, doc
+                                 FROM source_record
+                                 WHERE tenant_id = $1 AND golden_id = w.golden_id AND state = 1 OFFSET 0) AS s
+             ORDER BY s.id",
             [tx.owner(), goldens.into()],
         )
         .await?;
@@ -412,8 +416,12 @@ pub async fn by_ids(tx: &TenantTx, ids: Vec<Uuid>) -> Result<Vec<MemberRow>, Sto
     }
     let rows = tx
         .rows(
-            "SELECT id, golden_id, connection_id, external_id, changed_at, first_seen_at, landed_at, doc FROM source_record
-             WHERE tenant_id = $1 AND id = ANY($2) AND state = 1 AND golden_id IS NOT NULL ORDER BY id",
+            // Record by record, by the LIMIT, as in `before`.
+            "SELECT s.* FROM (SELECT DISTINCT unnest($2::uuid[]) AS id) AS w
+             CROSS JOIN LATERAL (SELECT id, golden_id, connection_id, external_id, changed_at, first_seen_at, landed_at, doc
+                                 FROM source_record
+                                 WHERE tenant_id = $1 AND id = w.id AND state = 1 AND golden_id IS NOT NULL LIMIT 1) AS s
+             ORDER BY s.id",
             [tx.owner(), ids.into()],
         )
         .await?;
@@ -427,8 +435,10 @@ pub async fn by_ids(tx: &TenantTx, ids: Vec<Uuid>) -> Result<Vec<MemberRow>, Sto
 pub async fn piece(tx: &TenantTx, object: ObjectKind, after: Uuid, limit: i64) -> Result<Vec<MemberRow>, StoreError> {
     let rows = tx
         .rows(
+            // Not by an index of `object`, by the sum: while a growing table looks small, all of it would be read and
+            // sorted for each piece.
             "SELECT id, golden_id, connection_id, external_id, changed_at, first_seen_at, landed_at, doc FROM source_record
-             WHERE tenant_id = $1 AND id > $2 AND object = $3 AND state = 1 AND golden_id IS NOT NULL
+             WHERE tenant_id = $1 AND id > $2 AND object + 0 = $3 AND state = 1 AND golden_id IS NOT NULL
              ORDER BY id LIMIT $4",
             [tx.owner(), after.into(), object.code().into(), limit.into()],
         )
@@ -591,8 +601,10 @@ pub async fn with_others(
     }
     let rows = tx
         .rows(
-            "SELECT DISTINCT golden_id FROM source_record
-             WHERE tenant_id = $1 AND golden_id = ANY($2) AND state = 1 AND id <> ALL($3)",
+            "SELECT w.golden_id FROM (SELECT DISTINCT unnest($2::uuid[]) AS golden_id) AS w
+             CROSS JOIN LATERAL (SELECT FROM source_record
+                                 WHERE tenant_id = $1 AND golden_id = w.golden_id AND state = 1 AND id <> ALL($3)
+                                 LIMIT 1) AS other",
             [tx.owner(), goldens.into(), named.into()],
         )
         .await?;
