@@ -18,8 +18,12 @@ use crate::hierarchy::{self, Rule};
 use crate::person::person_keys;
 use crate::scoring::Scoring;
 use domain::{GoldenId, Record, RooftopId, SourceRecordId};
+use rayon::prelude::*;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+/// So many pairs are compared by one core before another has its turn.
+const PAIRS_AT_ONCE: usize = 1_000;
 
 /// A record that takes part.
 #[derive(Clone, Debug)]
@@ -159,15 +163,21 @@ impl<'a> Meeting<'a> {
     #[must_use]
     pub fn links(&self, pairs: impl IntoIterator<Item = (u32, u32)>) -> Vec<Link> {
         let scorer = Scorer::with(&self.table, &self.scoring.weights);
-        let mut comparer = Comparer::small(&self.table);
+        let pairs: Vec<(u32, u32)> = pairs.into_iter().collect();
         pairs
-            .into_iter()
-            .filter(|(left, right)| left != right && self.may_meet(*left, *right))
-            .map(|(left, right)| {
-                let score = scorer.score(comparer.compare(left, right), left, right);
-                self.ruled(left, right, score)
+            .par_chunks(PAIRS_AT_ONCE)
+            .flat_map_iter(|pairs| {
+                let mut comparer = Comparer::small(&self.table);
+                let scorer = &scorer;
+                pairs
+                    .iter()
+                    .filter(|(left, right)| left != right && self.may_meet(*left, *right))
+                    .map(move |(left, right)| {
+                        let score = scorer.score(comparer.compare(*left, *right), *left, *right);
+                        self.ruled(*left, *right, score)
+                    })
+                    .filter(|link| link.probability() >= NAMED_MIN)
             })
-            .filter(|link| link.probability() >= NAMED_MIN)
             .collect()
     }
 

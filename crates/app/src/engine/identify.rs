@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use domain::{GoldenId, ObjectKind, SourceRecordId};
 use matching::clean::Keys;
 use matching::{Assignment, Known, Link, Meeting, Person, Probe, SHARED_MAX, Settled, assign, person_keys};
+use rayon::prelude::*;
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use store::engine::candidates::{self, Question};
@@ -82,11 +83,12 @@ impl Engine {
                 (person, record.cleaned())
             })
             .collect();
-        people.extend(known.into_iter().filter(|row| !probes.contains(&row.id)).map(|row| {
+        let met = known.into_par_iter().filter(|row| !probes.contains(&row.id)).map(|row| {
             let person = person(row, origin.landscape);
             let keys = person_keys(&person.record);
             (person, keys)
-        }));
+        });
+        people.par_extend(met);
         let meeting = Meeting::of(&judge.scoring, people, &counted);
         let pairs = pairs(usable, holders, meeting.people());
         let links = meeting.links(pairs);

@@ -1,5 +1,6 @@
 //! Golden records: each field with its value, winner, losers and rule, sealed.
 
+use super::records::AT_ONCE;
 use crate::error::StoreError;
 use crate::seal::Place;
 use crate::sql::{NO_ID, get};
@@ -7,6 +8,7 @@ use crate::tx::TenantTx;
 use chrono::{DateTime, Utc};
 use domain::survivorship::Golden;
 use domain::{GoldenId, ObjectKind};
+use rayon::prelude::*;
 use sea_orm::QueryResult;
 use uuid::Uuid;
 
@@ -221,10 +223,12 @@ async fn insert(tx: &TenantTx, goldens: &[GoldenRow], sql: &str) -> Result<(), S
     if goldens.is_empty() {
         return Ok(());
     }
-    let mut docs = Vec::with_capacity(goldens.len());
-    for row in goldens {
-        docs.push(tx.seal(place(&row.id), &row.golden)?);
-    }
+    let keys = tx.keys();
+    let docs: Result<Vec<Vec<u8>>, StoreError> = goldens
+        .par_iter()
+        .with_min_len(AT_ONCE)
+        .map(|row| Ok(keys.seal_json(place(&row.id), &row.golden)?.0))
+        .collect();
     let ids: Vec<Uuid> = goldens.iter().map(|g| g.id.0).collect();
     let objects: Vec<i16> = goldens.iter().map(|g| g.object.code()).collect();
     let versions: Vec<i64> = goldens.iter().map(|g| g.version).collect();
@@ -243,7 +247,7 @@ async fn insert(tx: &TenantTx, goldens: &[GoldenRow], sql: &str) -> Result<(), S
             objects.into(),
             versions.into(),
             hashes.into(),
-            docs.into(),
+            docs?.into(),
             members.into(),
             conflicts.into(),
             states.into(),

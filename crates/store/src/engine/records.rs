@@ -1,12 +1,13 @@
 //! Source records: exactly what a system said, and its canonical form, both sealed.
 
 use crate::error::StoreError;
-use crate::seal::Place;
+use crate::seal::{Place, TenantKeys};
 use crate::sql::{NO_ID, get};
 use crate::tx::TenantTx;
 use chrono::{DateTime, Utc};
 use domain::check::Issue;
 use domain::{ConnectionId, Field, GoldenId, ObjectKind, Record, RunId, SourceRecordId};
+use rayon::prelude::*;
 use sea_orm::QueryResult;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,8 @@ use uuid::Uuid;
 
 pub(super) const PAYLOAD: &str = "source_record.payload";
 const DOC: &str = "source_record.doc";
+/// Fewer documents than this are not worth another core.
+pub(super) const AT_ONCE: usize = 100;
 
 /// The state of a source record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -286,12 +289,21 @@ async fn write_some(tx: &TenantTx, head: Head, writes: &[&Write], sql: &str) -> 
     }
     let (connection, object, mapping_version, seen_in, now) = head;
     let many = writes.len();
+    let sealing = tx.keys();
+    let sealed: Result<Vec<_>, StoreError> = writes
+        .par_iter()
+        .with_min_len(AT_ONCE)
+        .map(|write| {
+            let payload = sealing.seal(place(PAYLOAD, &write.id), &write.raw)?.0;
+            let doc = write.doc.as_ref().map(|doc| sealing.seal_json(place(DOC, &write.id), doc)).transpose()?;
+            Ok((payload, doc.map_or_else(Vec::new, |doc| doc.0)))
+        })
+        .collect();
+    let (payloads, docs): (Vec<Vec<u8>>, Vec<Vec<u8>>) = sealed?.into_iter().unzip();
     let mut ids = Vec::with_capacity(many);
     let mut external_ids = Vec::with_capacity(many);
     let mut raw_hashes = Vec::with_capacity(many);
     let mut content_hashes = Vec::with_capacity(many);
-    let mut payloads = Vec::with_capacity(many);
-    let mut docs = Vec::with_capacity(many);
     let mut goldens = Vec::with_capacity(many);
     let mut states = Vec::with_capacity(many);
     let mut keys = Vec::with_capacity(many);
@@ -302,11 +314,6 @@ async fn write_some(tx: &TenantTx, head: Head, writes: &[&Write], sql: &str) -> 
         external_ids.push(write.external_id.clone());
         raw_hashes.push(write.raw_hash.to_vec());
         content_hashes.push(write.content_hash.to_vec());
-        payloads.push(tx.keys().seal(place(PAYLOAD, &write.id), &write.raw)?.0);
-        docs.push(match &write.doc {
-            Some(doc) => tx.seal(place(DOC, &write.id), doc)?,
-            None => Vec::new(),
-        });
         goldens.push(write.golden.map_or(NO_ID, |id| id.0));
         states.push(write.state.code());
         keys.push(array_text(write.lookup_keys.iter().map(ToString::to_string)));
@@ -403,7 +410,7 @@ pub async fn members(tx: &TenantTx, goldens: Vec<Uuid>) -> Result<Vec<MemberRow>
             [tx.owner(), goldens.into()],
         )
         .await?;
-    rows.iter().map(|row| member(tx, row)).collect()
+    opened(tx, &rows)
 }
 
 /// These records, where they are part of an entity.
@@ -425,7 +432,7 @@ pub async fn by_ids(tx: &TenantTx, ids: Vec<Uuid>) -> Result<Vec<MemberRow>, Sto
             [tx.owner(), ids.into()],
         )
         .await?;
-    rows.iter().map(|row| member(tx, row)).collect()
+    opened(tx, &rows)
 }
 
 /// The next living records of one kind behind `after`, by id.
@@ -443,10 +450,16 @@ pub async fn piece(tx: &TenantTx, object: ObjectKind, after: Uuid, limit: i64) -
             [tx.owner(), after.into(), object.code().into(), limit.into()],
         )
         .await?;
-    rows.iter().map(|row| member(tx, row)).collect()
+    opened(tx, &rows)
 }
 
-fn member(tx: &TenantTx, row: &QueryResult) -> Result<MemberRow, StoreError> {
+/// Opens many records, on all cores: most of what a page waits for is this.
+fn opened(tx: &TenantTx, rows: &[QueryResult]) -> Result<Vec<MemberRow>, StoreError> {
+    let keys = tx.keys();
+    rows.par_iter().with_min_len(AT_ONCE).map(|row| member(keys, row)).collect()
+}
+
+fn member(keys: &TenantKeys, row: &QueryResult) -> Result<MemberRow, StoreError> {
     let id = SourceRecordId(get(row, "id")?);
     Ok(MemberRow {
         id,
@@ -456,7 +469,7 @@ fn member(tx: &TenantTx, row: &QueryResult) -> Result<MemberRow, StoreError> {
         changed_at: get(row, "changed_at")?,
         first_seen_at: get(row, "first_seen_at")?,
         landed_at: get(row, "landed_at")?,
-        doc: tx.open(place(DOC, &id), &get::<Vec<u8>>(row, "doc")?)?,
+        doc: keys.open_json(place(DOC, &id), &get::<Vec<u8>>(row, "doc")?)?,
     })
 }
 
