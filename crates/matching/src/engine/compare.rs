@@ -244,13 +244,15 @@ impl<'a> Comparer<'a> {
         }
         let (a, b) = (a.min(b), a.max(b));
         let key = u64::from(a) << 32 | u64::from(b);
-        let place = mix(key ^ (kind as u64) << 60) as usize & (self.memo.len() - 1);
-        let (seen, of_kind, level) = self.memo[place];
-        if seen == key && of_kind == kind as u8 {
+        // The same numbers are other values in another dictionary.
+        let asked = kind as u8 | (slot.dictionary() as u8) << 3;
+        let place = mix(key ^ u64::from(asked) << 56) as usize & (self.memo.len() - 1);
+        let (seen, of, level) = self.memo[place];
+        if seen == key && of == asked {
             return usize::from(level);
         }
         let level = measure(kind, &self.table.dictionaries[slot.dictionary()], a, b);
-        self.memo[place] = (key, kind as u8, level as u8);
+        self.memo[place] = (key, asked, level as u8);
         level
     }
 }
@@ -412,4 +414,31 @@ fn birth(a: &str, b: &str) -> usize {
 /// Year, month and day, as far as they are known.
 fn date_parts<'a>(year: &'a str, day: &'a str) -> [Option<&'a str>; 3] {
     [Some(year), day.get(..2), day.get(2..)].map(|part| part.filter(|part| *part != "00"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clean::{Row, clean};
+    use crate::engine::field::Input;
+
+    #[test]
+    fn what_was_compared_before_changes_nothing() {
+        let rows = [(Input::City, "Boston"), (Input::City, "Denver"), (Input::Unit, "412"), (Input::Unit, "413")];
+        let records: Vec<(String, crate::clean::Keys)> = rows
+            .iter()
+            .enumerate()
+            .map(|(at, (field, text))| (at.to_string(), clean(&Row::new().with(*field, text))))
+            .collect();
+        let mut table = Table::new();
+        table.extend(&records, 0);
+        let table = table.finish();
+        let mut comparer = Comparer::new(&table);
+
+        let cities = comparer.compare(0, 1);
+        let units = comparer.compare(2, 3);
+
+        assert_eq!(units, Comparer::new(&table).compare(2, 3));
+        assert_ne!((cities.level(Comparison::Place), units.level(Comparison::Extra)), (0, 0));
+    }
 }

@@ -42,8 +42,8 @@ pub struct Found {
 pub(crate) const NAMED_MIN: f64 = 0.001;
 /// The same for the first look.
 const FIRST_MIN: f64 = 0.3;
-/// Log2 odds of a pattern that no rarity of its values can make up for.
-const HOPELESS: f64 = -60.0;
+/// A pattern whose ceiling is below this share of what is asked for is not scored; the rest is for rounding.
+const HOPELESS: f64 = 0.999;
 /// The least probability that joins records into a cluster.
 pub const DEFAULT_CUT: f64 = 0.5;
 
@@ -112,10 +112,10 @@ fn score(table: &Table, model: &Model, pairs: &[(RecordNo, RecordNo, Pattern)], 
             for (left, right, pattern) in chunk {
                 let base = bases.of(&scorer, *pattern);
                 // No value is rare enough to make up for this.
-                if base.same - base.household < HOPELESS && base.same - base.strangers < HOPELESS {
+                if probability(base.ceiling) < least * HOPELESS {
                     continue;
                 }
-                let log2_odds = scorer.score_from(base, *pattern, *left, *right);
+                let log2_odds = scorer.score_from(base.likelihoods, *pattern, *left, *right);
                 if probability(log2_odds) >= least {
                     edges.push(Edge { left: *left, right: *right, log2_odds });
                 }

@@ -190,6 +190,32 @@ impl<'a> Scorer<'a> {
         usual - by_chance(a).max(by_chance(b)).log2()
     }
 
+    /// The highest log2 odds of a pattern, whatever its values are.
+    fn ceiling(&self, base: Likelihoods, pattern: Pattern) -> f64 {
+        if self.weights.taught.is_some() {
+            return f64::INFINITY;
+        }
+        let gains = Comparison::ALL.into_iter().map(|comparison| self.rarest(comparison, pattern.level(comparison)));
+        base.same - base.strangers + gains.sum::<f64>()
+    }
+
+    /// The most that [`Self::rarity`] says of a level, and no less than 0.
+    fn rarest(&self, comparison: Comparison, level: usize) -> f64 {
+        let present = |family: Family| f64::from(self.table.present(family).max(2));
+        let least = |family: Family| (self.table.others(family, 0) / present(family)).log2();
+        let strangers = |level: usize| self.weights.logs.strangers[comparison as usize][level];
+        let most = match (comparison, level) {
+            (Comparison::First, name::SLIP) => strangers(level) - (0.5 / present(Family::First)).log2(),
+            (Comparison::Last, name::SLIP) => strangers(level) - (0.5 / present(Family::Last)).log2(),
+            (Comparison::First, name::EXCHANGED) => strangers(level) - least(Family::First) - least(Family::Last),
+            _ => families(comparison, level)
+                .iter()
+                .map(|family| self.weights.usual[*family as usize] - least(*family))
+                .sum(),
+        };
+        most.max(0.0)
+    }
+
     fn rarity_of(&self, family: Family, a: RecordNo, b: RecordNo) -> f64 {
         if self.table.present(family) == 0 {
             return 0.0;
@@ -274,12 +300,24 @@ impl<'a> Scorer<'a> {
     }
 }
 
-/// Base likelihoods by pattern, each computed once.
+/// What is known of a pattern before the values are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Base {
+    /// The likelihoods without the frequency of values.
+    pub likelihoods: Likelihoods,
+    /// The highest log2 odds that any values give it: those of the rarest.
+    pub ceiling: f64,
+}
+
+/// Bases by pattern, each computed once.
 #[derive(Default)]
-pub(crate) struct Bases(FxHashMap<Pattern, Likelihoods>);
+pub(crate) struct Bases(FxHashMap<Pattern, Base>);
 
 impl Bases {
-    pub(crate) fn of(&mut self, scorer: &Scorer<'_>, pattern: Pattern) -> Likelihoods {
-        *self.0.entry(pattern).or_insert_with(|| scorer.base(pattern))
+    pub(crate) fn of(&mut self, scorer: &Scorer<'_>, pattern: Pattern) -> Base {
+        *self.0.entry(pattern).or_insert_with(|| {
+            let likelihoods = scorer.base(pattern);
+            Base { likelihoods, ceiling: scorer.ceiling(likelihoods, pattern) }
+        })
     }
 }
