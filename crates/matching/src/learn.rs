@@ -32,12 +32,35 @@ pub struct Learned {
     pub pairs: Vec<(String, String, f64)>,
 }
 
+/// All customers of a tenant, added piece by piece: of each value one copy is kept.
+#[derive(Default)]
+pub struct Everybody {
+    table: Table,
+}
+
+impl Everybody {
+    /// Adds records with their ids.
+    pub fn add(&mut self, records: &[(String, Keys)]) {
+        self.table.extend(records, 0);
+    }
+
+    /// How many records there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+}
+
 /// Learns from all records of a tenant; `version` names the model. Takes seconds for a million on two cores.
 #[must_use]
-pub fn learn(records: &[(String, Keys)], prior: &Model, version: &str) -> Learned {
-    let mut table = Table::new();
-    table.extend(records, 0);
-    let mut table = table.finish();
+pub fn learn(everybody: Everybody, prior: &Model, version: &str) -> Learned {
+    let mut table = everybody.table.finish();
     let limits = BlockLimits::for_records(table.len());
     let shared = block::over_shared(&table, limits)
         .into_iter()

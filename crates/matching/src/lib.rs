@@ -16,7 +16,7 @@ mod scoring;
 
 pub use assign::{Assigned, Assignment, Known, Probe, Review, assign};
 pub use hierarchy::Rule;
-pub use learn::{Learned, Shared, learn};
+pub use learn::{Everybody, Learned, Shared, learn};
 pub use meeting::{Doubt, Joined, Link, Meeting, Person, Said, Settled};
 pub use person::person_keys;
 pub use refit::{Agreement, REVIEWED_MIN, Refit, Reviewed, TooLittle, refit};

@@ -8,7 +8,7 @@ use domain::permission::Permission;
 use domain::{GoldenId, Lane, ObjectKind};
 use matching::clean::Keys;
 use matching::engine::Model;
-use matching::{Learned, learn, person_keys};
+use matching::{Everybody, Learned, learn, person_keys};
 use queue::{JobKind, JobOutcome, Lease, NewJob, enqueue};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use store::engine::landscape::Landscape;
@@ -18,7 +18,7 @@ use store::{TenantScope, TenantTx, audit};
 use uuid::Uuid;
 
 /// Records read at once.
-const PIECE: i64 = 5_000;
+const PIECE: i64 = 2_000;
 /// Entities that are looked at again in one transaction: others who decide about customers wait so long.
 const ENTITIES_AT_ONCE: usize = 200;
 /// Entities that may all be one; more of them are too many for a person as well.
@@ -93,7 +93,7 @@ impl Engine {
         let (people, entity_of) = self.everybody(lease).await?;
         let many = people.len();
         let version = format!("learned-{}", self.now().format("%Y%m%d%H%M%S"));
-        let learned = tokio::task::spawn_blocking(move || learn(&people, &prior, &version))
+        let learned = tokio::task::spawn_blocking(move || learn(people, &prior, &version))
             .await
             .map_err(|_| EngineError::NotNow("Learning was cut short.".to_owned()))?;
         if lease.is_lost() {
@@ -102,28 +102,28 @@ impl Engine {
         let pairs = learned
             .pairs
             .iter()
-            .filter_map(|(left, right, odds)| Some((*odds, *entity_of.get(left)?, *entity_of.get(right)?)))
+            .filter_map(|(left, right, odds)| {
+                let entity = |id: &String| entity_of.get(&Uuid::parse_str(id).ok()?).copied();
+                Some((*odds, entity(left)?, entity(right)?))
+            })
             .collect();
         self.keep_learned(lease, learned, many, standing.model).await?;
         Ok(pairs)
     }
 
-    /// All customers as their systems knew them: keys by record, and the entity of each.
-    async fn everybody(&self, lease: &Lease) -> Result<(Vec<(String, Keys)>, HashMap<String, GoldenId>), EngineError> {
-        let (mut people, mut entity_of, mut after) = (Vec::new(), HashMap::new(), Uuid::nil());
+    /// All customers as their systems knew them, and the entity of each record.
+    async fn everybody(&self, lease: &Lease) -> Result<(Everybody, HashMap<Uuid, GoldenId>), EngineError> {
+        let (mut everybody, mut entity_of, mut after) = (Everybody::default(), HashMap::new(), Uuid::nil());
         loop {
             let tx = self.db.tenant(&lease.scope()).await?;
             let piece = records::piece(&tx, ObjectKind::Customer, after, PIECE).await?;
             drop(tx);
-            let Some(last) = piece.last() else { return Ok((people, entity_of)) };
+            let Some(last) = piece.last() else { return Ok((everybody, entity_of)) };
             after = last.id.0;
-            for row in &piece {
-                if let Some(record) = row.doc.known_as() {
-                    let id = row.id.to_string();
-                    entity_of.insert(id.clone(), row.golden);
-                    people.push((id, person_keys(record)));
-                }
-            }
+            let people: Vec<(String, Keys)> =
+                piece.iter().filter_map(|row| Some((row.id.to_string(), person_keys(row.doc.known_as()?)))).collect();
+            everybody.add(&people);
+            entity_of.extend(piece.iter().map(|row| (row.id.0, row.golden)));
         }
     }
 
