@@ -161,6 +161,10 @@ impl Stack {
         if part == Part::Redis {
             command.arg(setting("DRIVELINE_REDIS_CONF")?);
         }
+        if part == Part::Server {
+            // As in docker/Dockerfile: the server gives memory back at once.
+            command.env("MIMALLOC_PURGE_DELAY", "0");
+        }
         if let (Some(place), Some(variable)) = (self.moved.get(&part), part.place_variable()) {
             command.env(variable, place);
         }
