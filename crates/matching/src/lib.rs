@@ -87,6 +87,15 @@ pub fn keys(record: &Record, rooftop: Option<RooftopId>) -> Vec<Key> {
     }
 }
 
+/// The keys by which a system's own search may find a record: e-mail, phone and address of a customer, the keys of
+/// anything else. Those by which customers meet are many times more, and common ones are held by hundreds.
+#[must_use]
+pub fn search_keys(record: &Record, rooftop: Option<RooftopId>) -> Vec<Key> {
+    let mut keys = keys(record, rooftop);
+    keys.retain(|key| key.blocks && (!key.purpose.starts_with("m:") || key.purpose == STREET_KEY));
+    keys
+}
+
 /// The keys of a customer that was cleaned already.
 #[must_use]
 pub fn keys_of_person(record: &Record, person: &clean::Keys) -> Vec<Key> {

@@ -181,8 +181,8 @@ async fn taken(
     let keys: Vec<(GoldenId, i64)> = unknown
         .filter_map(|target| goldens.get(&target.golden))
         .flat_map(|golden| {
-            let keys = matching::keys(&golden.golden.record(object), plan.rooftop);
-            keys.into_iter().filter(|key| key.blocks).map(|key| (golden.id, tx.keys().index64(key.purpose, &key.value)))
+            let keys = matching::search_keys(&golden.golden.record(object), plan.rooftop);
+            keys.into_iter().map(|key| (golden.id, tx.keys().index64(key.purpose, &key.value)))
         })
         .collect();
     let mut taken: HashMap<GoldenId, Vec<String>> = HashMap::new();
