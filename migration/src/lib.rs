@@ -17,6 +17,7 @@ mod m007_key_rotation;
 mod m008_refused_mail;
 mod m009_matching;
 mod m010_made_by_us;
+mod m012_second_factor;
 pub mod tenant_table;
 
 /// All migrations in order.
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m008_refused_mail::Migration),
             Box::new(m009_matching::Migration),
             Box::new(m010_made_by_us::Migration),
+            Box::new(m012_second_factor::Migration),
         ]
     }
 }

@@ -35,10 +35,15 @@ impl Person {
     /// The group they look at.
     ///
     /// # Errors
-    /// [`ApiError::NoGroup`].
+    /// [`ApiError::NoGroup`], [`ApiError::SecondFactorNeeded`].
     pub fn scope(&self) -> Result<&TenantScope, ApiError> {
-        self.0.scope.as_ref().ok_or(ApiError::NoGroup)
+        self.0.scope.as_ref().ok_or_else(|| outside(&self.0))
     }
+}
+
+/// Why somebody who is signed in acts in no group.
+fn outside(person: &SignedIn) -> ApiError {
+    if person.kept_out_of.is_some() { ApiError::SecondFactorNeeded } else { ApiError::NoGroup }
 }
 
 /// What a limit on requests is counted by.
@@ -152,7 +157,9 @@ impl FromRequest for Caller {
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
         ready(match request.extensions().get::<Known>() {
             Some(Known::Key(_, scope)) => Ok(Self { scope: scope.clone() }),
-            Some(Known::Person(person)) => person.scope.clone().map(|scope| Self { scope }).ok_or(ApiError::NoGroup),
+            Some(Known::Person(person)) => {
+                person.scope.clone().map(|scope| Self { scope }).ok_or_else(|| outside(person))
+            }
             Some(Known::Nobody) | None => Err(ApiError::NotSignedIn),
         })
     }

@@ -68,6 +68,9 @@ pub enum ApiError {
     /// The person belongs to no group.
     #[error("you belong to no dealer group any more; ask its owner for an invitation")]
     NoGroup,
+    /// The group that the caller looks at requires a second factor.
+    #[error("this group requires two-step sign-in; set it up under `/api/v1/me/second-factor`")]
+    SecondFactorNeeded,
     /// A browser sent this from another site.
     #[error("this request came from another site")]
     CrossSite,
@@ -124,7 +127,7 @@ const fn kind(code: &'static str, status: StatusCode, title: &'static str) -> Ki
 }
 
 /// The kinds of problem that any route may answer, for the reference.
-pub const KINDS: [Kind; 18] = [
+pub const KINDS: [Kind; 20] = [
     kind("malformed", StatusCode::BAD_REQUEST, "The request cannot be read"),
     kind("not_signed_in", StatusCode::UNAUTHORIZED, "Not signed in"),
     kind("bad_key", StatusCode::UNAUTHORIZED, "The API key is not valid"),
@@ -136,6 +139,8 @@ pub const KINDS: [Kind; 18] = [
     kind("not_found", StatusCode::NOT_FOUND, "Not found"),
     kind("wrong_method", StatusCode::METHOD_NOT_ALLOWED, "Another method is needed"),
     kind("conflict", StatusCode::CONFLICT, "It does not fit what is there"),
+    kind("second_factor_needed", StatusCode::FORBIDDEN, "The group lets nobody in without a second factor"),
+    kind("sign_in_over", StatusCode::GONE, "Signing in starts again from the password"),
     kind("link_over", StatusCode::GONE, "The link was used or is over"),
     kind("too_large", StatusCode::PAYLOAD_TOO_LARGE, "Too large"),
     kind("media_type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "Another media type is needed"),
@@ -166,6 +171,7 @@ impl ApiError {
                 AppError::Conflict { .. } => (StatusCode::CONFLICT, error.code(), said),
                 AppError::SignInFailed => (StatusCode::UNAUTHORIZED, error.code(), said),
                 AppError::NotVerified => (StatusCode::FORBIDDEN, error.code(), said),
+                AppError::SignInOver => (StatusCode::GONE, error.code(), said),
                 AppError::LinkOver => (StatusCode::GONE, error.code(), said),
                 AppError::Throttled { .. } => (StatusCode::TOO_MANY_REQUESTS, error.code(), said),
                 AppError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, error.code(), said),
@@ -187,6 +193,7 @@ impl ApiError {
             Self::NotSignedIn => (StatusCode::UNAUTHORIZED, "not_signed_in", said),
             Self::BadKey => (StatusCode::UNAUTHORIZED, "bad_key", said),
             Self::PersonNeeded => (StatusCode::FORBIDDEN, "person_needed", said),
+            Self::SecondFactorNeeded => (StatusCode::FORBIDDEN, "second_factor_needed", said),
             Self::NoGroup => (StatusCode::FORBIDDEN, "not_permitted", said),
             Self::CrossSite => (StatusCode::FORBIDDEN, "cross_site", said),
             Self::NoSuchRoute => (StatusCode::NOT_FOUND, "not_found", said),
@@ -208,6 +215,7 @@ impl ApiError {
             | Self::BadKey
             | Self::PersonNeeded
             | Self::NoGroup
+            | Self::SecondFactorNeeded
             | Self::CrossSite
             | Self::NoSuchRoute
             | Self::WrongMethod { .. }
@@ -277,6 +285,7 @@ impl ResponseError for ApiError {
             | Self::BadKey
             | Self::PersonNeeded
             | Self::NoGroup
+            | Self::SecondFactorNeeded
             | Self::CrossSite
             | Self::NoSuchRoute
             | Self::WrongMethod { .. }

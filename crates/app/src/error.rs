@@ -33,6 +33,9 @@ pub enum AppError {
     /// The password is right; the address was not proven yet.
     #[error("open the link in the mail that we sent you; you can ask for another one")]
     NotVerified,
+    /// A sign-in whose code did not come in time, or was wrong too often.
+    #[error("signing in took too long; start again from your password")]
+    SignInOver,
     /// A link from a mail that is unknown, used or over.
     #[error("this link was used or is over; ask for another one")]
     LinkOver,
@@ -115,6 +118,7 @@ impl AppError {
             Self::Conflict { code, .. } => code,
             Self::SignInFailed => "sign_in_failed",
             Self::NotVerified => "email_not_verified",
+            Self::SignInOver => "sign_in_over",
             Self::LinkOver => "link_over",
             Self::Throttled { .. } => "too_many_tries",
             Self::TooLarge { .. } => "too_large",
@@ -134,6 +138,7 @@ impl AppError {
             | Self::Conflict { .. }
             | Self::SignInFailed
             | Self::NotVerified
+            | Self::SignInOver
             | Self::LinkOver
             | Self::TooLarge { .. }
             | Self::Connector(_)

@@ -6,7 +6,7 @@ use crate::start::App;
 use chrono::TimeDelta;
 use std::error::Error as StdError;
 use std::time::Duration;
-use store::{attempts, mail_links, mails, sessions};
+use store::{attempts, mail_links, mails, sessions, sign_in_steps};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -64,6 +64,7 @@ impl App {
         attempts::sweep(&tx, now).await?;
         sessions::sweep(&tx, now - KEEP_ENDED).await?;
         mail_links::sweep(&tx, now - KEEP_ENDED).await?;
+        sign_in_steps::sweep(&tx, now).await?;
         mails::sweep(&tx, now - KEEP_ENDED).await?;
         tx.commit().await?;
         Ok(())

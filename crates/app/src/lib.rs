@@ -25,6 +25,7 @@ pub mod records;
 pub mod rooftops;
 pub mod schedules;
 mod sealing;
+pub mod sheet;
 pub mod start;
 pub mod uploads;
 pub mod views;

@@ -5,6 +5,7 @@ use crate::sql::get;
 use crate::tx::TenantTx;
 use chrono::{DateTime, SubsecRound, Utc};
 use domain::AuditId;
+use sea_orm::{TryGetable, Value};
 use serde::Serialize;
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
@@ -103,18 +104,101 @@ pub async fn append(
     Ok(())
 }
 
+/// Which entries are wanted; all where nothing is said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Filter {
+    /// person, api_key, driveline.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor_kind: Option<String>,
+    /// A person or a key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor: Option<Uuid>,
+    /// noun.verb.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+    /// What it was done to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject_kind: Option<String>,
+    /// Which one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// From this moment on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<DateTime<Utc>>,
+    /// Before this moment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<DateTime<Utc>>,
+}
+
 /// A page of the trail, newest first, before `before` where given.
 ///
 /// # Errors
 /// [`StoreError::Database`].
-pub async fn page(tx: &TenantTx, before: Option<i64>, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
-    let rows = tx
-        .rows(
-            "SELECT * FROM audit WHERE tenant_id = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3",
-            [tx.owner(), before.unwrap_or(i64::MAX).into(), i64::from(limit).into()],
-        )
-        .await?;
+pub async fn page(
+    tx: &TenantTx,
+    filter: &Filter,
+    before: Option<i64>,
+    limit: u32,
+) -> Result<Vec<AuditEntry>, StoreError> {
+    let mut sql = "SELECT * FROM audit WHERE tenant_id = $1 AND seq < $2".to_owned();
+    let mut values: Vec<Value> = vec![tx.owner(), before.unwrap_or(i64::MAX).into()];
+    // Only what is asked for stands in the statement, so that the planner sees which index serves it.
+    let wanted: [(&str, Option<Value>); 7] = [
+        ("actor_kind =", filter.actor_kind.clone().map(Value::from)),
+        ("actor_id =", filter.actor.map(Value::from)),
+        ("action =", filter.action.clone().map(Value::from)),
+        ("subject_kind =", filter.subject_kind.clone().map(Value::from)),
+        ("subject_id =", filter.subject.clone().map(Value::from)),
+        ("at >=", filter.from.map(Value::from)),
+        ("at <", filter.until.map(Value::from)),
+    ];
+    for (is, value) in wanted {
+        if let Some(value) = value {
+            values.push(value);
+            sql.push_str(&format!(" AND {is} ${}", values.len()));
+        }
+    }
+    values.push(i64::from(limit).into());
+    sql.push_str(&format!(" ORDER BY seq DESC LIMIT ${}", values.len()));
+    let rows = tx.rows(&sql, values).await?;
     rows.iter().map(read).collect()
+}
+
+/// What a trail can be filtered by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Present {
+    /// People and keys that act in it.
+    pub actors: Vec<Uuid>,
+    /// Actions in it.
+    pub actions: Vec<String>,
+    /// Kinds of what they were done to.
+    pub subject_kinds: Vec<String>,
+}
+
+/// What the tenant's trail can be filtered by.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn present(tx: &TenantTx) -> Result<Present, StoreError> {
+    Ok(Present {
+        actors: distinct(tx, "actor_id").await?,
+        actions: distinct(tx, "action").await?,
+        subject_kinds: distinct(tx, "subject_kind").await?,
+    })
+}
+
+/// The different values of a column that leads an index: from one to the next by the index, whatever the trail's length.
+async fn distinct<T: TryGetable>(tx: &TenantTx, column: &'static str) -> Result<Vec<T>, StoreError> {
+    let sql = format!(
+        "WITH RECURSIVE one AS (
+             (SELECT {column} AS it FROM audit WHERE tenant_id = $1 AND {column} IS NOT NULL ORDER BY {column} LIMIT 1)
+             UNION ALL
+             SELECT (SELECT {column} FROM audit WHERE tenant_id = $1 AND {column} > one.it ORDER BY {column} LIMIT 1)
+             FROM one WHERE one.it IS NOT NULL
+         ) SELECT it FROM one WHERE it IS NOT NULL"
+    );
+    let rows = tx.rows(&sql, [tx.owner()]).await?;
+    rows.iter().map(|row| Ok(get(row, "it")?)).collect()
 }
 
 /// Checks the whole chain; returns the place of the first entry that does not hold.

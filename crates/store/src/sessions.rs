@@ -29,6 +29,17 @@ pub struct Session {
     pub expires_at: DateTime<Utc>,
 }
 
+/// The live session behind a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Live {
+    /// The session.
+    pub session: Session,
+    /// Its person's roles in the group it looks at.
+    pub roles: Vec<Membership>,
+    /// Whether that group requires a second factor and the person has none.
+    pub lacks_second_factor: bool,
+}
+
 /// What a new session starts with.
 #[derive(Clone, Debug)]
 pub struct NewSession<'a> {
@@ -72,7 +83,7 @@ pub async fn insert(tx: &PlatformTx, new: &NewSession<'_>) -> Result<SessionId, 
     Ok(session)
 }
 
-/// The live session of a token, with its person's roles in the group it looks at.
+/// The live session of a token.
 ///
 /// # Errors
 /// [`StoreError::Database`].
@@ -81,20 +92,24 @@ pub async fn by_token(
     token_hash: &[u8],
     now: DateTime<Utc>,
     seen_after: DateTime<Utc>,
-) -> Result<Option<(Session, Vec<Membership>)>, StoreError> {
+) -> Result<Option<Live>, StoreError> {
     let row = tx
         .row(
-            "SELECT * FROM session WHERE token_hash = $1 AND revoked_at IS NULL AND expires_at > $2 AND seen_at > $3",
+            "SELECT s.*, coalesce(t.second_factor_required, false) AND NOT EXISTS (
+                 SELECT FROM second_factor f WHERE f.person_id = s.person_id AND f.confirmed_at IS NOT NULL
+             ) AS lacks_second_factor
+             FROM session s LEFT JOIN tenant t ON t.id = s.tenant_id
+             WHERE s.token_hash = $1 AND s.revoked_at IS NULL AND s.expires_at > $2 AND s.seen_at > $3",
             [token_hash.to_vec().into(), now.into(), seen_after.into()],
         )
         .await?;
     let Some(row) = row else { return Ok(None) };
     let session = read(&row)?;
-    let memberships = match session.tenant {
+    let roles = match session.tenant {
         Some(tenant) => memberships::of_person_in(tx, session.person, tenant).await?,
         None => Vec::new(),
     };
-    Ok(Some((session, memberships)))
+    Ok(Some(Live { session, roles, lacks_second_factor: get(&row, "lacks_second_factor")? }))
 }
 
 /// Notes that a session was used.

@@ -89,6 +89,6 @@ impl TestApp {
         self.app.identity().sign_up(ask, &browser).await.expect("signing up");
         let token = self.mailed_token(email).await;
         let ask = Verify { token, password: PASSWORD.into() };
-        self.app.identity().verify(ask, &browser).await.expect("verifying")
+        self.app.identity().verify(ask, &browser).await.expect("verifying").session().expect("a session")
     }
 }

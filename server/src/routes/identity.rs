@@ -5,7 +5,7 @@ use crate::problem::{ApiError, Problem};
 use actix_web::http::header::SET_COOKIE;
 use actix_web::{HttpRequest, HttpResponse, post, web};
 use app::App;
-use app::identity::{AcceptInvitation, NewSession, ResetPassword, SignIn, SignUp, Verify, cookie};
+use app::identity::{AcceptInvitation, Begun, NewSession, ResetPassword, SignIn, SignUp, Verify, cookie};
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(resend_verification)
         .service(verify)
         .service(sign_in)
+        .service(finish_sign_in)
         .service(ask_password_reset)
         .service(reset_password)
         .service(accept_invitation);
@@ -104,7 +105,32 @@ pub struct SignedInBody {
     expires_at: DateTime<Utc>,
 }
 
-fn begun(app: &App, session: &NewSession) -> HttpResponse {
+/// A code is asked for; the sign-in that waits for it is in the cookie.
+#[derive(Serialize, ToSchema)]
+pub struct CodeAsked {
+    /// Until when it must come, to `POST /api/v1/sign-in/code`.
+    expires_at: DateTime<Utc>,
+}
+
+/// The code of the second step.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignInCode {
+    /// Six digits of the app, or a recovery code.
+    code: String,
+}
+
+fn begun(app: &App, entry: &Begun) -> HttpResponse {
+    match entry {
+        Begun::Session(session) => signed_in(app, session),
+        Begun::SecondStep(step) => {
+            let line = cookie::second_step(&app.config().web, step, app.now());
+            HttpResponse::Accepted().append_header((SET_COOKIE, line)).json(CodeAsked { expires_at: step.expires_at })
+        }
+    }
+}
+
+fn signed_in(app: &App, session: &NewSession) -> HttpResponse {
     let mut answer = HttpResponse::Ok();
     for line in cookie::signed_in(&app.config().web, session, app.now()) {
         answer.append_header((SET_COOKIE, line));
@@ -159,13 +185,14 @@ pub async fn verify(
 ) -> Result<HttpResponse, ApiError> {
     let body = body.into_inner();
     let ask = Verify { token: body.token, password: body.password };
-    let session = app.identity().verify(ask, &origin(&request, &app)).await?;
-    Ok(begun(&app, &session))
+    let entry = app.identity().verify(ask, &origin(&request, &app)).await?;
+    Ok(begun(&app, &entry))
 }
 
 /// Sign in.
 #[utoipa::path(tag = "Identity", security(()), request_body = SignInBody, responses(
     (status = 200, description = "Signed in; the session is in the cookie.", body = SignedInBody),
+    (status = 202, description = "A code is asked for.", body = CodeAsked),
     (status = 401, description = "E-mail or password is wrong.", body = Problem),
     (status = 403, description = "The address is not proven.", body = Problem),
     (status = 429, description = "Too many tries.", body = Problem),
@@ -178,8 +205,27 @@ pub async fn sign_in(
 ) -> Result<HttpResponse, ApiError> {
     let body = body.into_inner();
     let ask = SignIn { email: body.email, password: body.password };
-    let session = app.identity().sign_in(ask, &origin(&request, &app)).await?;
-    Ok(begun(&app, &session))
+    let entry = app.identity().sign_in(ask, &origin(&request, &app)).await?;
+    Ok(begun(&app, &entry))
+}
+
+/// Sign in: the second step, with a code of the app or a recovery code.
+#[utoipa::path(tag = "Identity", security(()), request_body = SignInCode, responses(
+    (status = 200, description = "Signed in; the session is in the cookie.", body = SignedInBody),
+    (status = 410, description = "Start again from the password.", body = Problem),
+    (status = 422, description = "The code is wrong.", body = Problem),
+    (status = 429, description = "Too many tries.", body = Problem),
+))]
+#[post("/sign-in/code")]
+pub async fn finish_sign_in(
+    request: HttpRequest,
+    app: web::Data<App>,
+    body: web::Json<SignInCode>,
+) -> Result<HttpResponse, ApiError> {
+    let waiting = request.cookie(cookie::step_cookie(&app.config().web));
+    let token = waiting.as_ref().map_or("", |cookie| cookie.value());
+    let session = app.identity().finish_sign_in(token, &body.code, &origin(&request, &app)).await?;
+    Ok(signed_in(&app, &session))
 }
 
 /// Ask for the link that sets a new password.
@@ -200,6 +246,7 @@ pub async fn ask_password_reset(
 /// Set a new password by the mailed link and sign in; all other sessions end.
 #[utoipa::path(tag = "Identity", security(()), request_body = ResetPasswordBody, responses(
     (status = 200, description = "Signed in; the session is in the cookie.", body = SignedInBody),
+    (status = 202, description = "A code is asked for.", body = CodeAsked),
     (status = 410, description = "The link was used or is over.", body = Problem),
     (status = 422, description = "Fields need a correction.", body = Problem),
 ))]
@@ -211,13 +258,14 @@ pub async fn reset_password(
 ) -> Result<HttpResponse, ApiError> {
     let body = body.into_inner();
     let ask = ResetPassword { token: body.token, password: body.password };
-    let session = app.identity().reset_password(ask, &origin(&request, &app)).await?;
-    Ok(begun(&app, &session))
+    let entry = app.identity().reset_password(ask, &origin(&request, &app)).await?;
+    Ok(begun(&app, &entry))
 }
 
 /// Set name and password by the link of an invitation, and sign in.
 #[utoipa::path(tag = "Identity", security(()), request_body = AcceptInvitationBody, responses(
     (status = 200, description = "Signed in; the session is in the cookie.", body = SignedInBody),
+    (status = 202, description = "A code is asked for.", body = CodeAsked),
     (status = 410, description = "The link was used or is over.", body = Problem),
     (status = 422, description = "Fields need a correction.", body = Problem),
 ))]
@@ -229,6 +277,6 @@ pub async fn accept_invitation(
 ) -> Result<HttpResponse, ApiError> {
     let body = body.into_inner();
     let ask = AcceptInvitation { token: body.token, name: body.name, password: body.password };
-    let session = app.identity().accept_invitation(ask, &origin(&request, &app)).await?;
-    Ok(begun(&app, &session))
+    let entry = app.identity().accept_invitation(ask, &origin(&request, &app)).await?;
+    Ok(begun(&app, &entry))
 }

@@ -16,6 +16,7 @@ pub mod records;
 pub mod rooftops;
 pub mod runs;
 pub mod schedules;
+pub mod second_factor;
 pub mod sessions;
 pub mod uploads;
 
@@ -26,6 +27,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
     config
         .configure(identity::configure)
         .configure(sessions::configure)
+        .configure(second_factor::configure)
         .configure(api_keys::configure)
         .configure(people::configure)
         .configure(rooftops::configure)

@@ -39,6 +39,8 @@ pub struct MemberBody {
     is_invited: bool,
     /// When a mail server refused the address; remove the role and invite the right one.
     mail_refused_at: Option<DateTime<Utc>>,
+    /// Whether they have a second factor.
+    has_second_factor: bool,
     /// Since when.
     created_at: DateTime<Utc>,
 }
@@ -54,6 +56,7 @@ impl From<MemberShown> for MemberBody {
             role: member.role,
             is_invited: member.is_invited,
             mail_refused_at: member.mail_refused_at,
+            has_second_factor: member.has_second_factor,
             created_at: member.created_at,
         }
     }

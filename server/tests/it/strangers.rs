@@ -77,11 +77,19 @@ const ROUTES: &[Route] = &[
     route("POST", "/verify", Open),
     route("POST", "/verify/resend", Open),
     route("POST", "/sign-in", Open),
+    route("POST", "/sign-in/code", Open),
     route("POST", "/password-resets", Open),
     route("POST", "/password-resets/finish", Open),
     route("POST", "/invitations/accept", Open),
     route("GET", "/me", PersonOnly),
     route("PUT", "/me/password", PersonOnly),
+    route("GET", "/me/second-factor", PersonOnly),
+    route("POST", "/me/second-factor", PersonOnly),
+    with("POST", "/me/second-factor/confirm", PersonOnly, |_| json!({"code": "000000"})),
+    with("POST", "/me/second-factor/recovery-codes", PersonOnly, |_| json!({"password": PASSWORD})),
+    with("POST", "/me/second-factor/off", PersonOnly, |_| json!({"password": PASSWORD})),
+    route("GET", "/sign-in-rules", Own),
+    with("PUT", "/sign-in-rules", PersonOnly, |_| json!({"second_factor_required": true})),
     with("PUT", "/me/group", PersonOnly, |ids| json!({"group": ids.of("group")})),
     route("POST", "/sign-out", PersonOnly),
     route("GET", "/sessions", PersonOnly),
@@ -178,6 +186,7 @@ const ROUTES: &[Route] = &[
     with("POST", "/failures/replay", Missing, |ids| json!({"connection": ids.of("connections"), "code": "x"})),
     route("GET", "/overview", Own),
     route("GET", "/audit", Own),
+    route("GET", "/audit/export", Own),
 ];
 
 /// In every name of the group that is not to be seen.

@@ -1,13 +1,13 @@
 //! Before sign-in: sign up, confirm the address, sign in, a forgotten password, an invitation; and signing out.
 
-use crate::portal::{Answer, Errors, PageProblem, Posted, Query, Typed, origin, see_other};
+use crate::portal::{Answer, Errors, PageProblem, Posted, PostedByPerson, Query, Typed, origin, see_other};
 use crate::ui::{Bare, Button, ButtonKind, Field, Form, FormNotice};
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use app::config::MailWay;
-use app::identity::{AcceptInvitation, NewSession, ResetPassword, SignIn, SignUp, Verify, cookie};
+use app::identity::{AcceptInvitation, Begun, ResetPassword, SignIn, SignUp, Verify, cookie};
 use app::{App, AppError};
 use leptos::prelude::*;
 
@@ -38,7 +38,8 @@ pub async fn post_sign_up(
     }
 }
 
-fn status(errors: &Errors) -> StatusCode {
+/// The status of a page with a form.
+pub(super) fn status(errors: &Errors) -> StatusCode {
     if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY }
 }
 
@@ -142,7 +143,7 @@ pub async fn post_sign_in(
 }
 
 /// Only a path of ours: an address with a host would send people elsewhere.
-fn own_path(next: &str) -> &str {
+pub(super) fn own_path(next: &str) -> &str {
     let is_ours = next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n']);
     if is_ours { next } else { "/" }
 }
@@ -279,21 +280,28 @@ fn show_accept_invitation(request: &HttpRequest, typed: &Typed, errors: &Errors)
     })
 }
 
-/// Goes on with the new session, or shows the form again.
+/// Goes on with the new session or to its second step, or shows the form again.
 fn entered(
     app: &App,
-    result: Result<NewSession, AppError>,
+    result: Result<Begun, AppError>,
     to: &str,
     again: impl FnOnce(&Errors) -> HttpResponse,
 ) -> Result<HttpResponse, PageProblem> {
     match result {
-        Ok(session) => {
+        Ok(Begun::Session(session)) => {
             let mut answer = HttpResponse::SeeOther();
             answer.insert_header((header::LOCATION, to));
             for line in cookie::signed_in(&app.config().web, &session, app.now()) {
                 answer.append_header((header::SET_COOKIE, line));
             }
             Ok(answer.finish())
+        }
+        Ok(Begun::SecondStep(step)) => {
+            let next: String = url::form_urlencoded::byte_serialize(to.as_bytes()).collect();
+            Ok(HttpResponse::SeeOther()
+                .insert_header((header::LOCATION, format!("/sign-in/code?next={next}")))
+                .append_header((header::SET_COOKIE, cookie::second_step(&app.config().web, &step, app.now())))
+                .finish())
         }
         Err(error) => {
             let mut errors = Errors::default();
@@ -304,8 +312,8 @@ fn entered(
 }
 
 /// `POST /sign-out`
-pub async fn sign_out(posted: Posted, app: web::Data<App>) -> Result<HttpResponse, PageProblem> {
-    app.identity().sign_out(&posted.visitor.session).await?;
+pub async fn sign_out(posted: PostedByPerson, app: web::Data<App>) -> Result<HttpResponse, PageProblem> {
+    app.identity().sign_out(&posted.who).await?;
     Ok(HttpResponse::SeeOther()
         .insert_header((header::LOCATION, "/sign-in?done=signed-out"))
         .append_header((header::SET_COOKIE, cookie::signed_out(&app.config().web)))

@@ -4,6 +4,7 @@ use super::{PageContext, Portal, Theme, Visitor};
 use crate::ui::{Document, Shell};
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
+use app::identity::SignedIn;
 use chrono::Utc;
 use leptos::nonce::{provide_nonce, use_nonce};
 use leptos::prelude::*;
@@ -24,6 +25,14 @@ impl Answer {
         answer.context.csrf = visitor.session.csrf_token.clone();
         answer.context.zone = visitor.zone;
         answer.context.frame = Some(visitor.frame.clone());
+        answer
+    }
+
+    /// For somebody who is signed in, outside the frame of a group.
+    #[must_use]
+    pub fn to_person(request: &HttpRequest, who: &SignedIn, title: impl Into<String>) -> Self {
+        let mut answer = Self::to_anybody(request, title);
+        answer.context.csrf = who.csrf_token.clone();
         answer
     }
 
@@ -103,6 +112,9 @@ fn done_words(what: &str) -> Option<&'static str> {
     Some(match what {
         "verified" => "Your e-mail address is confirmed.",
         "signed-out" => "You are signed out.",
+        "too-late" => "Signing in took too long, or the code was wrong too often. Start again from your password.",
+        "password" => "Your password is changed. Every other browser is signed out.",
+        "two-step-off" => "Two-step sign-in is off. Your password alone signs you in.",
         "rooftop" => "The rooftop is saved.",
         "signed-in-there" => "The vendor lets Driveline in. Test the connection now.",
         "paused" => "Paused. Nothing is read or written until you resume it.",

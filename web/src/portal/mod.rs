@@ -12,10 +12,10 @@ mod visitor;
 
 pub use answer::{Answer, see_other};
 pub use guard::{PageHeaders, own_forms_only};
-pub use posted::{Errors, Posted, Query, Typed};
+pub use posted::{Errors, Posted, PostedByPerson, Query, Typed};
 pub use problem::{PageProblem, problem_pages, sentence};
 pub use routes::configure;
-pub use visitor::{Visitor, origin};
+pub use visitor::{Person, Visitor, origin};
 
 use crate::site::Site;
 use chrono::{DateTime, Utc};

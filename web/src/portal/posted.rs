@@ -1,10 +1,11 @@
 //! What was typed into a form, what was wrong with it, and the form's token.
 
 use super::problem::sentence;
-use super::{PageProblem, Visitor};
+use super::{PageProblem, Person, Visitor};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 use app::AppError;
+use app::identity::SignedIn;
 use futures::future::LocalBoxFuture;
 use std::collections::BTreeMap;
 
@@ -58,6 +59,7 @@ impl Errors {
             AppError::Conflict { .. }
             | AppError::SignInFailed
             | AppError::NotVerified
+            | AppError::SignInOver
             | AppError::LinkOver
             | AppError::Throttled { .. }
             | AppError::TooLarge { .. } => self.add("", sentence(&error.to_string())),
@@ -97,6 +99,14 @@ pub struct Posted {
     pub typed: Typed,
 }
 
+/// A form of somebody who is signed in, whether or not a group lets them in; its token was checked too.
+pub struct PostedByPerson {
+    /// Who.
+    pub who: SignedIn,
+    /// What.
+    pub typed: Typed,
+}
+
 /// The largest form: a column layout or a private key is the longest field.
 pub const FORM_SIZE_MAX: usize = 256 * 1024;
 
@@ -114,6 +124,23 @@ impl FromRequest for Posted {
                 return Err(PageProblem::OldForm.into());
             }
             Ok(Self { visitor, typed })
+        })
+    }
+}
+
+impl FromRequest for PostedByPerson {
+    type Error = actix_web::Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Self::Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let person = Person::from_request(request, &mut Payload::None);
+        let typed = Typed::from_request(request, payload);
+        Box::pin(async move {
+            let (who, typed) = (person.await?.0, typed.await?);
+            if !who.is_own_form(typed.raw("csrf")) {
+                return Err(PageProblem::OldForm.into());
+            }
+            Ok(Self { who, typed })
         })
     }
 }

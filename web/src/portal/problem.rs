@@ -17,6 +17,9 @@ pub enum PageProblem {
     /// Nobody is signed in.
     #[error("nobody is signed in")]
     SignIn,
+    /// The group lets nobody in without a second factor.
+    #[error("a second factor is needed")]
+    SecondFactor,
     /// It is not there, or not this visitor's: both look the same.
     #[error("there is no such page")]
     Missing,
@@ -49,6 +52,7 @@ impl From<AppError> for PageProblem {
             AppError::Connector(error) => Self::NotNow(error.to_string()),
             AppError::SignInFailed
             | AppError::NotVerified
+            | AppError::SignInOver
             | AppError::LinkOver
             | AppError::Throttled { .. }
             | AppError::TooLarge { .. } => Self::NotNow(error.to_string()),
@@ -75,7 +79,7 @@ impl From<EngineError> for PageProblem {
 impl PageProblem {
     const fn status(&self) -> StatusCode {
         match self {
-            Self::SignIn => StatusCode::SEE_OTHER,
+            Self::SignIn | Self::SecondFactor => StatusCode::SEE_OTHER,
             Self::Missing => StatusCode::NOT_FOUND,
             Self::NotPermitted(_) | Self::OldForm => StatusCode::FORBIDDEN,
             Self::NotNow(_) => StatusCode::CONFLICT,
@@ -87,6 +91,7 @@ impl PageProblem {
     fn words(&self) -> (&'static str, String) {
         match self {
             Self::SignIn => ("Sign in", "Sign in to see this page.".to_owned()),
+            Self::SecondFactor => ("Two-step sign-in", "Set up two-step sign-in to see this page.".to_owned()),
             Self::Missing => ("Not found", "There is nothing at this address, or it is not yours to see.".to_owned()),
             Self::NotPermitted(why) => {
                 ("Not permitted", format!("Your role does not allow this: {why}. An admin of your group can change your role."))
@@ -112,6 +117,9 @@ impl PageProblem {
             } else {
                 format!("/sign-in?next={next}")
             });
+        }
+        if let Self::SecondFactor = self {
+            return see_other("/two-step");
         }
         let (title, text) = self.words();
         Answer::to_anybody(request, title).status(self.status()).page(|| {

@@ -3,7 +3,10 @@
 use super::guard::{PageHeaders, own_forms_only};
 use super::posted::FORM_SIZE_MAX;
 use super::problem::{nothing_here, problem_pages};
-use crate::pages::{connect, connections, duplicates, entry, failures, home, mailbox, records, runs, settings, setup};
+use crate::pages::{
+    audit, connect, connections, duplicates, entry, failures, home, keys, mailbox, records, runs, security, sessions,
+    settings, setup, team, two_step,
+};
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, FormConfig, ServiceConfig, get, post};
 
@@ -34,6 +37,11 @@ fn entrance(config: &mut ServiceConfig) {
         .route("/verify", post().to(entry::post_verify))
         .route("/sign-in", get().to(entry::sign_in))
         .route("/sign-in", post().to(entry::post_sign_in))
+        .route("/sign-in/code", get().to(two_step::code))
+        .route("/sign-in/code", post().to(two_step::post_code))
+        .route("/two-step", get().to(two_step::set_up))
+        .route("/two-step", post().to(two_step::confirm))
+        .route("/two-step/begin", post().to(two_step::begin))
         .route("/forgot-password", get().to(entry::forgot_password))
         .route("/forgot-password", post().to(entry::post_forgot_password))
         .route("/reset-password", get().to(entry::reset_password))
@@ -98,13 +106,20 @@ fn setting(config: &mut ServiceConfig) {
         .route("/settings/rooftops", post().to(settings::save_rooftop))
         .route("/settings/rooftops/{id}", get().to(settings::rooftop))
         .route("/settings/rooftops/{id}", post().to(settings::change_rooftop))
-        .route("/settings/team", get().to(settings::team))
-        .route("/settings/team", post().to(settings::invite))
-        .route("/settings/team/{role}", post().to(settings::change_role))
-        .route("/settings/keys", get().to(settings::keys))
-        .route("/settings/keys", post().to(settings::make_key))
-        .route("/settings/keys/{id}/revoke", post().to(settings::revoke_key))
-        .route("/settings/audit", get().to(settings::audit))
-        .route("/settings/sessions", get().to(settings::sessions))
-        .route("/settings/sessions", post().to(settings::end_sessions));
+        .route("/settings/team", get().to(team::team))
+        .route("/settings/team", post().to(team::invite))
+        // Before the roles' own: this is no id.
+        .route("/settings/team/sign-in-rules", post().to(team::set_sign_in_rules))
+        .route("/settings/team/{role}", post().to(team::change_role))
+        .route("/settings/keys", get().to(keys::keys))
+        .route("/settings/keys", post().to(keys::make_key))
+        .route("/settings/keys/{id}/revoke", post().to(keys::revoke_key))
+        .route("/settings/audit", get().to(audit::audit))
+        .route("/settings/audit/export", post().to(audit::export))
+        .route("/settings/security", get().to(security::page))
+        .route("/settings/security/password", post().to(security::change_password))
+        .route("/settings/security/recovery-codes", post().to(security::renew_recovery_codes))
+        .route("/settings/security/two-step-off", post().to(security::end_two_step))
+        .route("/settings/sessions", get().to(sessions::sessions))
+        .route("/settings/sessions", post().to(sessions::end_sessions));
 }

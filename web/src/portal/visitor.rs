@@ -37,13 +37,14 @@ impl Visitor {
         self.scope.grants().permits(rooftop, permission)
     }
 
-    async fn of(app: web::Data<App>, token: Option<String>) -> Result<Self, PageProblem> {
-        let token = token.ok_or(PageProblem::SignIn)?;
-        let session = app.identity().of_session(&token).await?.ok_or(PageProblem::SignIn)?;
-        let scope = session
-            .scope
-            .clone()
-            .ok_or_else(|| PageProblem::NotPermitted("you belong to no dealer group any more".to_owned()))?;
+    async fn of(app: &App, session: SignedIn) -> Result<Self, PageProblem> {
+        let scope = match (&session.scope, session.kept_out_of) {
+            (Some(scope), _) => scope.clone(),
+            (None, Some(_)) => return Err(PageProblem::SecondFactor),
+            (None, None) => {
+                return Err(PageProblem::NotPermitted("you belong to no dealer group any more".to_owned()));
+            }
+        };
         let me = app.identity().me(&session).await?;
         let waiting = app.views().waiting(&scope).await?;
         let group = me.groups.iter().find(|group| Some(group.id) == me.group);
@@ -58,7 +59,11 @@ impl Visitor {
     }
 }
 
-impl FromRequest for Visitor {
+/// Somebody who is signed in, whether or not a group lets them in.
+#[derive(Clone, Debug)]
+pub struct Person(pub SignedIn);
+
+impl FromRequest for Person {
     type Error = actix_web::Error;
     type Future = LocalBoxFuture<'static, Result<Self, Self::Error>>;
 
@@ -67,9 +72,23 @@ impl FromRequest for Visitor {
         let request = request.clone();
         Box::pin(async move {
             let app = app.ok_or(PageProblem::Missing)?;
-            let name = cookie::session_cookie(&app.config().web);
-            let token = request.cookie(name).map(|cookie| cookie.value().to_owned());
-            Ok(Self::of(app, token).await?)
+            let token = request.cookie(cookie::session_cookie(&app.config().web)).ok_or(PageProblem::SignIn)?;
+            let session = app.identity().of_session(token.value()).await.map_err(PageProblem::from)?;
+            Ok(Self(session.ok_or(PageProblem::SignIn)?))
+        })
+    }
+}
+
+impl FromRequest for Visitor {
+    type Error = actix_web::Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Self::Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let app = request.app_data::<web::Data<App>>().cloned();
+        let person = Person::from_request(request, payload);
+        Box::pin(async move {
+            let app = app.ok_or(PageProblem::Missing)?;
+            Ok(Self::of(&app, person.await?.0).await?)
         })
     }
 }

@@ -11,9 +11,9 @@ mod funnel;
 mod icon;
 mod layout;
 mod notice;
-
 mod page;
 mod pager;
+mod qr;
 mod status;
 mod steps;
 mod table;
@@ -36,6 +36,7 @@ pub use layout::{Bare, Document, Shell};
 pub use notice::Notice;
 pub use page::{Page, Section};
 pub use pager::Pager;
+pub use qr::Qr;
 pub use status::{Status, Tone};
 pub use steps::{StepRow, Steps};
 pub use table::{NUMBER, ROW, TD, TH, Table};

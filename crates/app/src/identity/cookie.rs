@@ -3,7 +3,7 @@
 //! Over TLS they carry the `__Host-` prefix, so that no neighbouring host can set them; a demo on loopback has no TLS.
 
 use crate::config::WebConfig;
-use crate::identity::NewSession;
+use crate::identity::{NewSession, SecondStep};
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// Name of the cookie that holds the session's token.
@@ -18,16 +18,29 @@ pub fn device_cookie(config: &WebConfig) -> &'static str {
     if config.is_secure() { "__Host-driveline-device" } else { "driveline-device" }
 }
 
+/// Name of the cookie that holds a sign-in which waits for its code.
+#[must_use]
+pub fn step_cookie(config: &WebConfig) -> &'static str {
+    if config.is_secure() { "__Host-driveline-step" } else { "driveline-step" }
+}
+
 /// How long a browser is known.
 const DEVICE_KNOWN_FOR: TimeDelta = TimeDelta::days(400);
 
 /// `Set-Cookie` lines after signing in.
 #[must_use]
-pub fn signed_in(config: &WebConfig, session: &NewSession, now: DateTime<Utc>) -> [String; 2] {
+pub fn signed_in(config: &WebConfig, session: &NewSession, now: DateTime<Utc>) -> [String; 3] {
     [
+        line(config, step_cookie(config), "", TimeDelta::zero()),
         line(config, session_cookie(config), &session.token, session.expires_at - now),
         line(config, device_cookie(config), &session.device, DEVICE_KNOWN_FOR),
     ]
+}
+
+/// `Set-Cookie` line where a code is asked for.
+#[must_use]
+pub fn second_step(config: &WebConfig, step: &SecondStep, now: DateTime<Utc>) -> String {
+    line(config, step_cookie(config), &step.token, step.expires_at - now)
 }
 
 /// `Set-Cookie` line after signing out. The browser stays known.

@@ -1,6 +1,7 @@
 //! Who is signed in: name, groups, what they may do; and looking at another group.
 
 use crate::error::AppError;
+use crate::identity::session::about;
 use crate::identity::{Identity, SignedIn};
 use domain::permission::Permission;
 use domain::{TenantId, UserId};
@@ -67,6 +68,6 @@ impl Identity<'_> {
             return Err(AppError::NotFound("group"));
         }
         sessions::set_tenant(&tx, who.session, group).await?;
-        self.note(tx, who.person, Some(group), "session.entered", &who.session.to_string(), json!({})).await
+        self.note(tx, who.person, Some(group), "session.entered", about(who.session), json!({})).await
     }
 }

@@ -1,20 +1,24 @@
-//! Identity: signing up, proving an address, signing in and out, sessions, passwords.
+//! Identity: signing up, proving an address, signing in and out, sessions, passwords, second factors.
 
 mod api_key_caller;
 pub mod cookie;
 mod me;
 pub(crate) mod password;
 mod recover;
+mod second_step;
 mod session;
 mod sign_in;
 mod sign_up;
 pub(crate) mod token;
+mod two_step;
 
 pub use me::{Group, Me};
 pub use recover::{AcceptInvitation, ResetPassword};
-pub use session::{NewSession, SessionShown, SignedIn};
+pub use second_step::RECOVERY_CODES;
+pub use session::{Begun, NewSession, SecondStep, SessionShown, SignedIn};
 pub use sign_in::{Origin, SignIn};
 pub use sign_up::{SignUp, Verify};
+pub use two_step::{SetUp, TwoStep};
 
 use crate::start::App;
 

@@ -2,13 +2,14 @@
 
 use crate::error::AppError;
 use crate::fields::Fields;
-use crate::identity::{Identity, NewSession, Origin, SignedIn, password, token};
+use crate::identity::session::about;
+use crate::identity::{Begun, Identity, Origin, SignedIn, password, token};
 use crate::mail::Letter;
 use chrono::TimeDelta;
 use secrecy::SecretString;
 use serde_json::json;
 use store::mail_links::{self, Purpose};
-use store::{TenantScope, people, sessions};
+use store::{people, sessions, sign_in_steps};
 
 /// The link for a new password works so long.
 const RESET_WITHIN: TimeDelta = TimeDelta::hours(1);
@@ -58,11 +59,11 @@ impl Identity<'_> {
         Ok(())
     }
 
-    /// Sets a new password by the mailed link, ends all sessions and begins a new one. The mail proves the address too.
+    /// Sets a new password by the mailed link, ends all sessions and begins a new one, or asks for a code. The mail proves the address too.
     ///
     /// # Errors
     /// [`AppError::LinkOver`], [`AppError::Invalid`], [`AppError::Store`].
-    pub async fn reset_password(self, ask: ResetPassword, origin: &Origin) -> Result<NewSession, AppError> {
+    pub async fn reset_password(self, ask: ResetPassword, origin: &Origin) -> Result<Begun, AppError> {
         self.set_by_link(Purpose::ResetPassword, &ask.token, None, &ask.password, origin, "password_reset").await
     }
 
@@ -70,7 +71,7 @@ impl Identity<'_> {
     ///
     /// # Errors
     /// [`AppError::LinkOver`], [`AppError::Invalid`], [`AppError::Store`].
-    pub async fn accept_invitation(self, ask: AcceptInvitation, origin: &Origin) -> Result<NewSession, AppError> {
+    pub async fn accept_invitation(self, ask: AcceptInvitation, origin: &Origin) -> Result<Begun, AppError> {
         let mut fields = Fields::default();
         let name = fields.text("name", &ask.name, 100);
         fields.done()?;
@@ -86,7 +87,7 @@ impl Identity<'_> {
         new_password: &SecretString,
         origin: &Origin,
         how: &str,
-    ) -> Result<NewSession, AppError> {
+    ) -> Result<Begun, AppError> {
         let hash = token::hash(link_token);
         let tx = self.0.db().platform().await?;
         let person = mail_links::peek(&tx, &hash, purpose, self.0.now()).await?.ok_or(AppError::LinkOver)?;
@@ -106,6 +107,7 @@ impl Identity<'_> {
         }
         people::set_verified(&tx, person, now).await?;
         sessions::revoke_others(&tx, person, None, now).await?;
+        sign_in_steps::end_all(&tx, person).await?;
         self.begin(tx, person, &known.email, None, &origin.user_agent, how).await
     }
 
@@ -121,23 +123,20 @@ impl Identity<'_> {
         origin: &Origin,
     ) -> Result<(), AppError> {
         let tx = self.0.db().platform().await?;
-        let known = people::by_id(&tx, who.person).await?.ok_or(AppError::NotFound("person"))?;
+        let email = people::by_id(&tx, who.person).await?.ok_or(AppError::NotFound("person"))?.person.email;
         tx.commit().await?;
         let mut fields = Fields::default();
-        password::check(&mut fields, "new_password", new, &known.person.email);
+        password::check(&mut fields, "new_password", new, &email);
         fields.done()?;
-        let guess = self.count_guess(&known.person.email, origin).await?;
-        if !self.0.hasher().is_right(old, Some(&known.password_hash)).await? {
-            return Err(AppError::SignInFailed);
-        }
+        let (person, guess) = self.prove(who, old, origin).await?;
         let hash = self.0.hasher().hash(new).await?;
         let now = self.0.now();
         let tx = self.0.db().platform().await?;
         guess.forgive(&tx, now).await?;
         people::set_password(&tx, who.person, &hash).await?;
         sessions::revoke_others(&tx, who.person, Some(who.session), now).await?;
-        Letter::PasswordChanged.post(self.0, &tx, &known.person.email).await?;
-        let tenant = who.scope.as_ref().map(TenantScope::tenant);
-        self.note(tx, who.person, tenant, "password.changed", &who.session.to_string(), json!({})).await
+        sign_in_steps::end_all(&tx, who.person).await?;
+        Letter::PasswordChanged.post(self.0, &tx, &person.email).await?;
+        self.note(tx, who.person, who.group(), "password.changed", about(who.session), json!({})).await
     }
 }

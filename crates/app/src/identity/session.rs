@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::{SessionId, TenantId, UserId};
 use serde::Serialize;
 use serde_json::json;
-use store::sessions::{self, NewSession as Start};
+use store::sessions::{self, Live, NewSession as Start};
 use store::{Actor, PlatformTx, TenantScope, audit, memberships};
 
 /// A session ends after so long, used or not.
@@ -25,8 +25,10 @@ pub struct SignedIn {
     pub session: SessionId,
     /// The person.
     pub person: UserId,
-    /// The group they look at and what they may do there; `None` where they belong to none.
+    /// The group they look at and what they may do there; `None` where they belong to none, or may not go in yet.
     pub scope: Option<TenantScope>,
+    /// The group that they would look at and that lets nobody in without a second factor.
+    pub kept_out_of: Option<TenantId>,
     /// Sent back in the hidden field `csrf` of each form.
     pub csrf_token: String,
 }
@@ -46,6 +48,44 @@ pub struct NewSession {
     pub expires_at: DateTime<Utc>,
 }
 
+/// A sign-in that waits for a code: its token goes into a cookie and nowhere else.
+#[derive(Clone, Debug)]
+pub struct SecondStep {
+    /// For the cookie.
+    pub token: String,
+    /// Until when the code must come.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// What a right password or link came to.
+#[derive(Clone, Debug)]
+pub enum Begun {
+    /// Signed in.
+    Session(NewSession),
+    /// A code is asked for first.
+    SecondStep(SecondStep),
+}
+
+impl Begun {
+    /// The session, where one has begun.
+    #[must_use]
+    pub fn session(self) -> Option<NewSession> {
+        match self {
+            Self::Session(session) => Some(session),
+            Self::SecondStep(_) => None,
+        }
+    }
+
+    /// The sign-in that waits, where a code is asked for.
+    #[must_use]
+    pub fn second_step(self) -> Option<SecondStep> {
+        match self {
+            Self::SecondStep(step) => Some(step),
+            Self::Session(_) => None,
+        }
+    }
+}
+
 /// A session as its person sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SessionShown {
@@ -62,12 +102,23 @@ pub struct SessionShown {
 }
 
 impl SignedIn {
+    /// The group they look at, or would.
+    #[must_use]
+    pub fn group(&self) -> Option<TenantId> {
+        self.scope.as_ref().map(TenantScope::tenant).or(self.kept_out_of)
+    }
+
     /// Whether a form's `csrf` field is this session's.
     #[must_use]
     pub fn is_own_form(&self, csrf: &str) -> bool {
         use subtle::ConstantTimeEq;
         self.csrf_token.as_bytes().ct_eq(csrf.as_bytes()).into()
     }
+}
+
+/// A session as the subject of an entry of the trail.
+pub(crate) fn about(session: SessionId) -> (&'static str, String) {
+    ("session", session.to_string())
 }
 
 impl Identity<'_> {
@@ -79,21 +130,23 @@ impl Identity<'_> {
         let now = self.0.now();
         let tx = self.0.db().platform().await?;
         let found = sessions::by_token(&tx, &token::hash(token), now, now - IDLE).await?;
-        let Some((session, roles)) = found else { return Ok(None) };
+        let Some(Live { session, roles, lacks_second_factor }) = found else { return Ok(None) };
         if now - session.seen_at >= TOUCH_EVERY {
             sessions::touch(&tx, session.id, now).await?;
         }
         tx.commit().await?;
         // Roles are read each time, so that one taken away is gone with the next click.
-        let scope = session
-            .tenant
-            .filter(|_| !roles.is_empty())
+        let belongs_to = session.tenant.filter(|_| !roles.is_empty());
+        let kept_out_of = belongs_to.filter(|_| lacks_second_factor);
+        let scope = belongs_to
+            .filter(|_| !lacks_second_factor)
             .map(|tenant| TenantScope::new(tenant, Actor::Person(session.person), memberships::grants(&roles)));
-        Ok(Some(SignedIn { session: session.id, person: session.person, scope, csrf_token: session.csrf_token }))
+        let csrf_token = session.csrf_token;
+        Ok(Some(SignedIn { session: session.id, person: session.person, scope, kept_out_of, csrf_token }))
     }
 
     /// Begins a session; looks at `tenant`, else at the person's first group.
-    pub(crate) async fn begin(
+    pub(crate) async fn start_session(
         self,
         tx: PlatformTx,
         person: UserId,
@@ -117,7 +170,7 @@ impl Identity<'_> {
         };
         let session = sessions::insert(&tx, &start).await?;
         let device = device.unwrap_or_else(|| super::sign_in::new_device(&tx, email));
-        self.note(tx, person, tenant, "session.started", &session.to_string(), json!({ "how": how })).await?;
+        self.note(tx, person, tenant, "session.started", about(session), json!({ "how": how })).await?;
         Ok(NewSession { session, person, token: session_token, device, expires_at: now + LIFE })
     }
 
@@ -128,7 +181,7 @@ impl Identity<'_> {
         person: UserId,
         tenant: Option<TenantId>,
         action: &str,
-        session: &str,
+        (kind, id): (&str, String),
         detail: serde_json::Value,
     ) -> Result<(), AppError> {
         let Some(tenant) = tenant else {
@@ -138,7 +191,7 @@ impl Identity<'_> {
         let roles = memberships::of_person_in(&tx, person, tenant).await?;
         let scope = TenantScope::new(tenant, Actor::Person(person), memberships::grants(&roles));
         let tx = self.0.db().enter(tx, &scope).await?;
-        audit::append(&tx, action, "session", session, detail, self.0.now()).await?;
+        audit::append(&tx, action, kind, &id, detail, self.0.now()).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -180,8 +233,7 @@ impl Identity<'_> {
         if !sessions::revoke(&tx, who.person, session, self.0.now()).await? {
             return Err(AppError::NotFound("session"));
         }
-        let tenant = who.scope.as_ref().map(TenantScope::tenant);
-        self.note(tx, who.person, tenant, "session.ended", &session.to_string(), json!({})).await
+        self.note(tx, who.person, who.group(), "session.ended", about(session), json!({})).await
     }
 
     /// Ends all of a person's sessions but the one that asks; returns how many.
@@ -191,9 +243,8 @@ impl Identity<'_> {
     pub async fn revoke_other_sessions(self, who: &SignedIn) -> Result<u64, AppError> {
         let tx = self.0.db().platform().await?;
         let ended = sessions::revoke_others(&tx, who.person, Some(who.session), self.0.now()).await?;
-        let tenant = who.scope.as_ref().map(TenantScope::tenant);
         let detail = json!({ "ended": ended });
-        self.note(tx, who.person, tenant, "session.others_ended", &who.session.to_string(), detail).await?;
+        self.note(tx, who.person, who.group(), "session.others_ended", about(who.session), detail).await?;
         Ok(ended)
     }
 }

@@ -5,7 +5,7 @@
 //! attacker gets ten an hour. A known and an unknown address give the same answer after the same work.
 
 use crate::error::AppError;
-use crate::identity::{Identity, NewSession, token};
+use crate::identity::{Begun, Identity, token};
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use std::net::IpAddr;
@@ -40,6 +40,25 @@ pub struct SignIn {
     pub email: String,
     /// Password.
     pub password: SecretString,
+}
+
+/// What is guessed at. Each is counted by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Guessed {
+    /// The password.
+    Password,
+    /// The code of the second step.
+    Code,
+}
+
+impl Guessed {
+    /// The kinds under which it is counted: for a known browser, and for the account.
+    const fn kinds(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Password => ("device", "account"),
+            Self::Code => ("code_device", "code_account"),
+        }
+    }
 }
 
 /// A counted guess, to be taken back where it was right.
@@ -91,11 +110,11 @@ fn known_device<'a>(tx: &PlatformTx, email: &str, cookie: &'a str) -> Option<&'a
 }
 
 impl Identity<'_> {
-    /// Signs in.
+    /// Signs in, or asks for a code.
     ///
     /// # Errors
     /// [`AppError::SignInFailed`], [`AppError::NotVerified`], [`AppError::Throttled`], [`AppError::Store`].
-    pub async fn sign_in(self, ask: SignIn, origin: &Origin) -> Result<NewSession, AppError> {
+    pub async fn sign_in(self, ask: SignIn, origin: &Origin) -> Result<Begun, AppError> {
         // What is no address belongs to nobody; it takes the same way.
         let email = domain::check::email(&ask.email).unwrap_or_else(|| ask.email.trim().to_lowercase());
         let guess = self.count_guess(&email, origin).await?;
@@ -116,14 +135,20 @@ impl Identity<'_> {
         self.begin(tx, known.person.id, &email, guess.device, &origin.user_agent, "password").await
     }
 
-    /// Counts a guess before it is looked at: guesses at the same moment are all counted.
+    /// Counts a guess at a password before it is looked at.
     pub(crate) async fn count_guess(self, email: &str, origin: &Origin) -> Result<Guess, AppError> {
+        self.count_guess_at(Guessed::Password, email, origin).await
+    }
+
+    /// Counts a guess before it is looked at: guesses at the same moment are all counted.
+    pub(crate) async fn count_guess_at(self, what: Guessed, email: &str, origin: &Origin) -> Result<Guess, AppError> {
+        let (of_device, of_account) = what.kinds();
         let now = self.0.now();
         let tx = self.0.db().platform().await?;
         let device = origin.device.as_deref().and_then(|cookie| known_device(&tx, email, cookie));
         let account = match device {
-            Some(id) => Subject::new(&tx, "device", id),
-            None => Subject::new(&tx, "account", email),
+            Some(id) => Subject::new(&tx, of_device, id),
+            None => Subject::new(&tx, of_account, email),
         };
         let address = Subject::new(&tx, "address", &network(origin.address));
         // Always in this order, so that two never wait for each other.

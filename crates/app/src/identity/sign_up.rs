@@ -5,7 +5,7 @@
 
 use crate::error::AppError;
 use crate::fields::Fields;
-use crate::identity::{Identity, NewSession, Origin, password, token};
+use crate::identity::{Begun, Identity, Origin, password, token};
 use crate::mail::Letter;
 use chrono::TimeDelta;
 use secrecy::SecretString;
@@ -116,7 +116,7 @@ impl Identity<'_> {
     ///
     /// # Errors
     /// [`AppError::LinkOver`], [`AppError::SignInFailed`], [`AppError::Throttled`], [`AppError::Store`].
-    pub async fn verify(self, ask: Verify, origin: &Origin) -> Result<NewSession, AppError> {
+    pub async fn verify(self, ask: Verify, origin: &Origin) -> Result<Begun, AppError> {
         let hash = token::hash(&ask.token);
         let tx = self.0.db().platform().await?;
         let person = mail_links::peek(&tx, &hash, Purpose::Verify, self.0.now()).await?;

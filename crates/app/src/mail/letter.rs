@@ -35,6 +35,15 @@ pub enum Letter<'a> {
     },
     /// The password was changed.
     PasswordChanged,
+    /// A second factor was set up.
+    TwoStepOn,
+    /// The second factor was switched off.
+    TwoStepOff,
+    /// Somebody signed in with a recovery code.
+    RecoveryCodeUsed {
+        /// How many are left.
+        left: i64,
+    },
 }
 
 impl Letter<'_> {
@@ -46,6 +55,9 @@ impl Letter<'_> {
             Self::Invitation { .. } => "You are invited to Driveline",
             Self::Added { .. } => "You have access to another dealer group",
             Self::PasswordChanged => "Your password was changed",
+            Self::TwoStepOn => "Two-step sign-in is on",
+            Self::TwoStepOff => "Two-step sign-in is off",
+            Self::RecoveryCodeUsed { .. } => "A recovery code was used",
         }
     }
 
@@ -79,6 +91,21 @@ impl Letter<'_> {
             ),
             Self::PasswordChanged => (
                 "The password of your Driveline account was changed, and all other browsers were signed out.".to_owned(),
+                None,
+                "If it was not you, set a new password at once and tell your group's owner.",
+            ),
+            Self::TwoStepOn => (
+                "From now on, signing in to Driveline asks for your password and for a code from your app.".to_owned(),
+                None,
+                "Keep your recovery codes where you find them without your phone. If it was not you, tell your group's owner at once.",
+            ),
+            Self::TwoStepOff => (
+                "Signing in to Driveline now asks for your password only.".to_owned(),
+                None,
+                "If it was not you, set a new password at once and tell your group's owner.",
+            ),
+            Self::RecoveryCodeUsed { left } => (
+                format!("Somebody, probably you, signed in with one of your recovery codes. {left} of them are left."),
                 None,
                 "If it was not you, set a new password at once and tell your group's owner.",
             ),

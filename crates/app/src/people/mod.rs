@@ -2,8 +2,10 @@
 
 mod invite;
 mod roles;
+mod sign_in_rules;
 
 pub use invite::Invite;
+pub use sign_in_rules::SignInRules;
 
 use crate::error::AppError;
 use crate::start::App;
@@ -12,7 +14,7 @@ use domain::permission::{Permission, Role};
 use domain::{RooftopId, UserId};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use store::{TenantScope, memberships, people};
+use store::{TenantScope, memberships, people, second_factors};
 use uuid::Uuid;
 
 /// What can be done about people.
@@ -46,6 +48,8 @@ pub struct MemberShown {
     pub is_invited: bool,
     /// When a mail server refused their address: they never heard of the invitation.
     pub mail_refused_at: Option<DateTime<Utc>>,
+    /// Whether they have a second factor.
+    pub has_second_factor: bool,
     /// Since when.
     pub created_at: DateTime<Utc>,
 }
@@ -65,6 +69,7 @@ impl People<'_> {
         let tx = self.0.db().platform().await?;
         let known: BTreeMap<UserId, people::Person> =
             people::by_ids(&tx, &ids).await?.into_iter().map(|person| (person.id, person)).collect();
+        let secured = second_factors::who_has(&tx, &ids).await?;
         tx.commit().await?;
         Ok(roles
             .into_iter()
@@ -79,6 +84,7 @@ impl People<'_> {
                     role: role.role,
                     is_invited: person.verified_at.is_none(),
                     mail_refused_at: person.mail_refused_at,
+                    has_second_factor: secured.contains(&role.person),
                     created_at: role.created_at,
                 })
             })

@@ -3,10 +3,10 @@
 use super::Views;
 use crate::error::AppError;
 use chrono::{DateTime, Utc};
-use domain::UserId;
 use domain::permission::Permission;
-use std::collections::HashMap;
-use store::{TenantScope, audit, people};
+use store::TenantScope;
+use store::audit::{self, Filter};
+use uuid::Uuid;
 
 /// An entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,22 @@ pub struct TrailLine {
     pub detail: String,
 }
 
+/// What the trail can be filtered by: each value as it is asked for, and in words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrailChoices {
+    /// People and keys.
+    pub actors: Vec<(Uuid, String)>,
+    /// Actions.
+    pub actions: Vec<(String, String)>,
+    /// Kinds of what they were done to.
+    pub subjects: Vec<(String, String)>,
+}
+
+/// `noun_of.verb_said` as people read it.
+fn words(action: &str) -> String {
+    action.replace('_', " ").replacen('.', ": ", 1)
+}
+
 impl Views<'_> {
     /// A page of the trail, newest first, before `before`.
     ///
@@ -33,35 +49,21 @@ impl Views<'_> {
     pub async fn trail(
         &self,
         scope: &TenantScope,
+        filter: &Filter,
         before: Option<i64>,
         limit: u32,
     ) -> Result<Vec<TrailLine>, AppError> {
-        scope.require_at(None, Permission::ReadAudit)?;
-        let tx = self.0.db().tenant(scope).await?;
-        let entries = audit::page(&tx, before, limit).await?;
-        tx.commit().await?;
-        let ids: Vec<_> = entries
-            .iter()
-            .filter(|entry| entry.actor_kind == "person")
-            .filter_map(|entry| entry.actor_id.map(UserId))
-            .collect();
-        let tx = self.0.db().platform().await?;
-        let names: HashMap<_, _> =
-            people::by_ids(&tx, &ids).await?.into_iter().map(|person| (person.id.0, person.name)).collect();
+        let entries = self.0.audit_trail().page(scope, filter, before, limit).await?;
+        let ids: Vec<_> = entries.iter().filter_map(|entry| entry.actor_id).collect();
+        let names = self.0.audit_trail().names(scope, &ids).await?;
         Ok(entries
             .into_iter()
             .map(|entry| {
-                let name = entry.actor_id.and_then(|id| names.get(&id).cloned());
-                let who = match entry.actor_kind.as_str() {
-                    "person" => name.unwrap_or_else(|| "Somebody who left".to_owned()),
-                    "api_key" => "An API key".to_owned(),
-                    _ => "Driveline".to_owned(),
-                };
                 let action = entry.action.split_once('.').map_or(entry.action.as_str(), |(_, verb)| verb);
                 TrailLine {
                     seq: entry.seq,
                     at: entry.at,
-                    who,
+                    who: names.of(&entry.actor_kind, entry.actor_id),
                     action: action.replace('_', " "),
                     subject: entry.subject_kind.replace('_', " "),
                     detail: if entry.detail.as_object().is_some_and(|map| map.is_empty()) {
@@ -72,5 +74,22 @@ impl Views<'_> {
                 }
             })
             .collect())
+    }
+
+    /// What the trail can be filtered by.
+    ///
+    /// # Errors
+    /// [`AppError::NotPermitted`], [`AppError::Store`].
+    pub async fn trail_choices(&self, scope: &TenantScope) -> Result<TrailChoices, AppError> {
+        scope.require_at(None, Permission::ReadAudit)?;
+        let tx = self.0.db().tenant(scope).await?;
+        let present = audit::present(&tx).await?;
+        tx.commit().await?;
+        let names = self.0.audit_trail().names(scope, &present.actors).await?;
+        let name = |id: Uuid| (id, names.of_id(id).unwrap_or_else(|| "Somebody who left".to_owned()));
+        let mut actors: Vec<_> = present.actors.into_iter().map(name).collect();
+        actors.sort_by(|(_, one), (_, other)| one.cmp(other));
+        let said = |values: Vec<String>| values.into_iter().map(|value| (value.clone(), words(&value))).collect();
+        Ok(TrailChoices { actors, actions: said(present.actions), subjects: said(present.subject_kinds) })
     }
 }

@@ -158,7 +158,7 @@ async fn manager(test: &TestApp, owner: &TenantScope, rooftop: domain::RooftopId
         name: "Bo".to_owned(),
         password: testkit::application::PASSWORD.into(),
     };
-    let session = test.app.identity().accept_invitation(ask, &TestApp::browser(4)).await.unwrap();
+    let session = test.app.identity().accept_invitation(ask, &TestApp::browser(4)).await.unwrap().session().unwrap();
     test.app.identity().of_session(&session.token).await.unwrap().unwrap().scope.unwrap()
 }
 

@@ -123,8 +123,8 @@ async fn a_session_ends_by_sign_out_by_idleness_and_by_a_new_password() {
     let first = test.owner_session("ann@example.com").await;
     let browser = Origin { device: Some(first.device.clone()), ..TestApp::browser(1) };
     let identity = test.app.identity();
-    let second = identity.sign_in(sign_in("ann@example.com", PASSWORD), &browser).await.unwrap();
-    let third = identity.sign_in(sign_in("ann@example.com", PASSWORD), &browser).await.unwrap();
+    let second = identity.sign_in(sign_in("ann@example.com", PASSWORD), &browser).await.unwrap().session().unwrap();
+    let third = identity.sign_in(sign_in("ann@example.com", PASSWORD), &browser).await.unwrap().session().unwrap();
 
     let who = identity.of_session(&second.token).await.unwrap().unwrap();
     assert_eq!(identity.sessions(&who).await.unwrap().len(), 3);
@@ -157,7 +157,7 @@ async fn a_forgotten_password_is_replaced_by_the_mailed_link_even_while_guesses_
     let token = test.mailed_token("ann@example.com").await;
     let ask = ResetPassword { token, password: "seven red kites".into() };
 
-    let session = test.app.identity().reset_password(ask, &browser).await.unwrap();
+    let session = test.app.identity().reset_password(ask, &browser).await.unwrap().session().unwrap();
 
     assert!(test.app.identity().of_session(&session.token).await.unwrap().is_some());
     assert!(test.app.identity().of_session(&old.token).await.unwrap().is_none());
@@ -197,7 +197,8 @@ async fn what_has_ended_is_forgotten_and_what_lives_is_not() {
     let before = (counted("session").await, counted("mail").await, counted("sign_in_attempt").await);
 
     test.pass(TimeDelta::days(30));
-    let fresh = test.app.identity().sign_in(sign_in("ann@example.com", PASSWORD), &browser).await.unwrap();
+    let fresh =
+        test.app.identity().sign_in(sign_in("ann@example.com", PASSWORD), &browser).await.unwrap().session().unwrap();
     test.app.tidy().await.unwrap();
 
     assert!(before.0 == 1 && before.1 == 1 && before.2 > 0, "{before:?}");

@@ -52,7 +52,7 @@ async fn a_key_loses_what_its_maker_loses_and_makes_no_keys() {
         name: "Bo".to_owned(),
         password: testkit::application::PASSWORD.into(),
     };
-    let session = test.app.identity().accept_invitation(accept, &TestApp::browser(3)).await.unwrap();
+    let session = test.app.identity().accept_invitation(accept, &TestApp::browser(3)).await.unwrap().session().unwrap();
     let bo = test.app.identity().of_session(&session.token).await.unwrap().unwrap().scope.unwrap();
     let made = test.app.api_keys().make(&bo, ask(&[Permission::ManageKeys, Permission::RunSync])).await.unwrap();
     let key = scope_of(&test, &made.secret).await.unwrap();

@@ -113,7 +113,7 @@ async fn a_refused_address_is_given_up_at_once_and_shown_until_mail_gets_through
     let (_, link) = mail.split_once("/verify?token=").unwrap();
     let token = link.chars().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect();
     let ask = Verify { token, password: PASSWORD.into() };
-    let session = test.app.identity().verify(ask, &TestApp::browser(1)).await.unwrap();
+    let session = test.app.identity().verify(ask, &TestApp::browser(1)).await.unwrap().session().unwrap();
     let scope = test.app.identity().of_session(&session.token).await.unwrap().unwrap().scope.unwrap();
     *answer.lock().unwrap() = Answer::NoSuchMailbox;
     let invite = || Invite { email: "bbo@example.com".to_owned(), role: Role::Reviewer, rooftop: None };

@@ -28,5 +28,7 @@ mod related;
 mod review;
 mod scene;
 mod schedules;
+mod trail;
+mod two_step;
 mod uploads;
 mod watch;

@@ -12,7 +12,7 @@ async fn invited(test: &TestApp, scope: &TenantScope, email: &str, role: Role) -
     test.app.people().invite(scope, ask).await.unwrap();
     let token = test.mailed_token(email).await;
     let ask = AcceptInvitation { token, name: "Bo".to_owned(), password: PASSWORD.into() };
-    let session = test.app.identity().accept_invitation(ask, &TestApp::browser(3)).await.unwrap();
+    let session = test.app.identity().accept_invitation(ask, &TestApp::browser(3)).await.unwrap().session().unwrap();
     test.app.identity().of_session(&session.token).await.unwrap().unwrap()
 }
 
@@ -36,7 +36,7 @@ async fn a_role_taken_away_is_gone_with_the_next_click() {
     let membership = test.app.people().invite(&owner, ask).await.unwrap();
     let token = test.mailed_token("bo@example.com").await;
     let ask = AcceptInvitation { token, name: "Bo".to_owned(), password: PASSWORD.into() };
-    let session = test.app.identity().accept_invitation(ask, &TestApp::browser(3)).await.unwrap();
+    let session = test.app.identity().accept_invitation(ask, &TestApp::browser(3)).await.unwrap().session().unwrap();
 
     test.app.people().remove(&owner, membership).await.unwrap();
 

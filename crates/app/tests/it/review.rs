@@ -69,7 +69,8 @@ async fn of(here: &Dealership, first: &str) -> CandidateId {
 }
 
 async fn audited(here: &Dealership) -> Vec<String> {
-    let entries = here.app.audit_trail().page(&here.scope, None, 200).await.unwrap();
+    let entries =
+        here.app.audit_trail().page(&here.scope, &app::audit_trail::Filter::default(), None, 200).await.unwrap();
     entries.into_iter().map(|entry| entry.action).filter(|action| action.starts_with("match.")).collect()
 }
 

@@ -44,5 +44,5 @@ async fn writers_at_the_same_time_make_one_chain() {
 
     let tx = test.db.tenant(&scope).await.unwrap();
     assert_eq!(audit::first_broken(&tx).await.unwrap(), None);
-    assert_eq!(audit::page(&tx, None, 10).await.unwrap().len(), 4);
+    assert_eq!(audit::page(&tx, &audit::Filter::default(), None, 10).await.unwrap().len(), 4);
 }

@@ -5,7 +5,17 @@ use store::sql::get;
 use testkit::TestDb;
 
 /// Tables without a tenant: asked before one is known, reachable only as the platform role.
-const PLATFORM_ONLY: [&str; 6] = ["data_key", "mail", "mail_link", "person", "session", "sign_in_attempt"];
+const PLATFORM_ONLY: [&str; 9] = [
+    "data_key",
+    "mail",
+    "mail_link",
+    "person",
+    "recovery_code",
+    "second_factor",
+    "session",
+    "sign_in_attempt",
+    "sign_in_step",
+];
 /// Tenant tables that the platform role sees as well, because they answer "whose is this?".
 const OPEN_TO_PLATFORM: [&str; 6] = ["api_key", "ingress", "job", "membership", "schedule", "tenant"];
 /// Indexes that answer the platform's questions, which come before a tenant is known.
