@@ -22,12 +22,13 @@ pub fn Qr(
     // Dark on light in both themes: readers expect it so.
     Some(view! {
         <svg
-            class="size-48 rounded-md bg-white"
+            class="size-48 rounded-md"
             viewBox=format!("0 0 {side} {side}")
             shape-rendering="crispEdges"
             role="img"
             aria-label=label
         >
+            <rect width=side height=side fill="#fff"></rect>
             <path fill="#000" d=drawing></path>
         </svg>
     })

@@ -58,20 +58,17 @@ impl Views<'_> {
         let names = self.0.audit_trail().names(scope, &ids).await?;
         Ok(entries
             .into_iter()
-            .map(|entry| {
-                let action = entry.action.split_once('.').map_or(entry.action.as_str(), |(_, verb)| verb);
-                TrailLine {
-                    seq: entry.seq,
-                    at: entry.at,
-                    who: names.of(&entry.actor_kind, entry.actor_id),
-                    action: action.replace('_', " "),
-                    subject: entry.subject_kind.replace('_', " "),
-                    detail: if entry.detail.as_object().is_some_and(|map| map.is_empty()) {
-                        String::new()
-                    } else {
-                        entry.detail.to_string()
-                    },
-                }
+            .map(|entry| TrailLine {
+                seq: entry.seq,
+                at: entry.at,
+                who: names.of(&entry.actor_kind, entry.actor_id),
+                action: words(&entry.action),
+                subject: entry.subject_kind.replace('_', " "),
+                detail: if entry.detail.as_object().is_some_and(|map| map.is_empty()) {
+                    String::new()
+                } else {
+                    entry.detail.to_string()
+                },
             })
             .collect())
     }
