@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 
 export const simulators = process.env.DRIVELINE_SIMULATORS_URL;
-const password = "four tall green hats";
+export const password = "four tall green hats";
 // A sync of the sandbox's few hundred records takes seconds; a busy test machine takes longer.
 const sync_time_max_ms = 60_000;
 

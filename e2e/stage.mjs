@@ -47,7 +47,7 @@ export class Stage {
     return this.page.goto(new URL(path, this.address).href);
   }
 
-  // The page as it is now: accessible in both themes, nothing sticking out at 360 px, and a picture of it.
+  // The page as it is now: accessible in both themes, nothing sticking out at 360 px, and pictures of it.
   async look(label) {
     await this.screenshot(label);
     for (const scheme of ["light", "dark"]) {
@@ -56,6 +56,7 @@ export class Stage {
         .withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]).analyze();
       const found = violations.map((v) => `${v.id} (${scheme}): ${v.help}\n  ${v.nodes.map((n) => n.target.join(" ")).join("\n  ")}`);
       assert.deepEqual(found, [], `axe on ${label}`);
+      if (scheme === "dark") await this.screenshot(`${label}-dark`);
     }
     await this.page.emulateMedia({ colorScheme: "light" });
     const size = this.page.viewportSize();

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { Dealer } from "../dealer.mjs";
+import { Dealer, password } from "../dealer.mjs";
 
-export const name = "an owner sets up two-step sign-in, signs in with a code and a recovery code, requires it of the group, and finds it all in the audit trail";
+export const name = "an owner sets up two-step sign-in, signs in with a code and a recovery code, requires it of the group, lets a member in who lost their phone, and finds it all in the audit trail";
 
 export async function run(stage) {
   const { page } = stage;
@@ -24,19 +24,19 @@ export async function run(stage) {
   await dealer.link("Set up").click();
   await dealer.heading("Set up two-step sign-in");
   await stage.look("begin");
+  await page.getByLabel("Your password").fill("not my password");
+  await dealer.button("Continue").click();
+  await page.getByText("This is not your password.").waitFor();
+  await page.getByLabel("Your password").fill(password);
   await dealer.button("Continue").click();
   await page.locator("svg[role=img]").waitFor();
   await stage.look("scan");
-  const secret = (await page.locator("#key").textContent()).replaceAll(" ", "");
   await page.getByRole("textbox", { name: "Code" }).fill("000000");
   await dealer.button("Switch it on").click();
   await page.getByText("This code is wrong, over or used.").waitFor();
   await stage.look("wrong-code");
-  await page.getByRole("textbox", { name: "Code" }).fill(code(secret, 0));
-  await dealer.button("Switch it on").click();
-  await dealer.heading("Two-step sign-in is on");
+  const { secret, recovery } = await scanned(dealer);
   await stage.look("recovery-codes");
-  const recovery = await page.locator("#recovery-codes li").allTextContents();
   assert.equal(recovery.length, 10);
   await dealer.link("I have kept them").click();
   await page.getByText("10 recovery codes left.").waitFor();
@@ -47,11 +47,38 @@ export async function run(stage) {
   await signInWith(dealer, recovery[0]);
   await dealer.goto("/settings/security");
   await page.getByText("9 recovery codes left.").waitFor();
+  await page.getByText("Make new recovery codes").click();
+  await page.getByText("Switch it off").click();
+  await stage.look("open");
 
   await dealer.goto("/settings/team");
   await dealer.button("Require it of everybody").click();
   await page.getByText("Saved.").waitFor();
   await stage.look("required");
+
+  const bo = await invited(dealer);
+  await dealer.heading("Set up two-step sign-in");
+  await stage.look("kept-out");
+  await page.getByLabel("Your password").fill(password);
+  await dealer.button("Continue").click();
+  await scanned(dealer);
+  await dealer.link("I have kept them").click();
+  await signInWith(dealer, recovery[1]);
+  await dealer.goto("/settings/team");
+  const row = page.getByRole("row").filter({ hasText: bo });
+  await row.getByText("Change").click();
+  await stage.look("team-row");
+  await row.getByRole("link", { name: "Lost phone" }).click();
+  await page.getByRole("heading", { name: "Bo Diaz lost their phone" }).waitFor();
+  await page.getByLabel("Your own password").fill("not my password");
+  await page.getByRole("button", { name: /Reset two-step sign-in/ }).click();
+  await page.getByText("This is not your password.").waitFor();
+  await stage.look("lost-phone");
+  await page.getByLabel("Your own password").fill(password);
+  await page.getByRole("button", { name: /Reset two-step sign-in/ }).click();
+  await page.getByText("Two-step sign-in is reset.").waitFor();
+  await dealer.goto("/mailbox");
+  await page.getByRole("listitem").filter({ hasText: bo }).filter({ hasText: "Your two-step sign-in was reset" }).waitFor();
 
   await dealer.goto("/settings/audit");
   await stage.look("trail");
@@ -67,8 +94,41 @@ export async function run(stage) {
   assert.equal(table.trim().split("\n").length, 2);
   await dealer.goto("/settings/audit?action=audit.exported");
   assert.equal(await page.getByRole("row").count(), 2, "the export is told");
+  await dealer.goto("/settings/audit?action=second_factor.reset");
+  await page.getByRole("row").getByRole("link", { name: "Bo Diaz" }).click();
+  await page.waitForURL(/id=/);
+  await page.getByRole("row").filter({ hasText: "second factor: on" }).waitFor();
+  await stage.look("trail-of-bo");
   await dealer.goto("/settings/audit?action=nothing.like_this");
   await stage.look("trail-empty");
+}
+
+// The app has the secret: from the page with the key to the one with the recovery codes.
+async function scanned(dealer) {
+  const { page } = dealer;
+  const secret = (await page.locator("#key").textContent()).replaceAll(" ", "");
+  await page.getByRole("textbox", { name: "Code" }).fill(code(secret, 0));
+  await dealer.button("Switch it on").click();
+  await dealer.heading("Two-step sign-in is on");
+  return { secret, recovery: await page.locator("#recovery-codes li").allTextContents() };
+}
+
+// A member joins by the mailed link and is signed in then; returns their address.
+async function invited(dealer) {
+  const { page } = dealer;
+  const bo = `bo-${dealer.email}`;
+  await dealer.goto("/settings/team");
+  await page.getByLabel("E-mail").fill(bo);
+  await dealer.button("Add").click();
+  await page.getByRole("row").filter({ hasText: bo }).waitFor();
+  await page.getByRole("button", { name: "Sign out" }).first().click();
+  await dealer.heading("Sign in");
+  await dealer.goto("/mailbox");
+  await page.getByRole("listitem").filter({ hasText: bo }).first().getByRole("link", { name: /accept-invitation/ }).click();
+  await page.getByLabel("Your name").fill("Bo Diaz");
+  await page.getByLabel("Password").fill(password);
+  await page.getByRole("main").getByRole("button").click();
+  return bo;
 }
 
 async function signInWith(dealer, typed, stage) {
@@ -76,7 +136,7 @@ async function signInWith(dealer, typed, stage) {
   await page.getByRole("button", { name: "Sign out" }).first().click();
   await dealer.heading("Sign in");
   await page.getByLabel("E-mail").fill(dealer.email);
-  await page.getByLabel("Password").fill("four tall green hats");
+  await page.getByLabel("Password").fill(password);
   await dealer.button("Sign in").click();
   await dealer.heading("Enter your code");
   if (stage) await stage.look("code");

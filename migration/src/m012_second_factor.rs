@@ -31,6 +31,8 @@ CREATE TABLE second_factor (
     confirmed_at timestamptz,
     -- The newest time step whose code was taken; neither it nor an earlier one is taken again (RFC 6238, 5.2).
     last_step bigint NOT NULL DEFAULT 0,
+    -- Wrong codes since the last right one or the last new password.
+    wrong_codes integer NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL
 );
 CREATE TABLE recovery_code (

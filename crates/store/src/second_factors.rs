@@ -15,6 +15,8 @@ pub struct SecondFactor {
     pub secret: Zeroizing<Vec<u8>>,
     /// Since when it is asked for; `None` while no code has proven that the app has it.
     pub confirmed_at: Option<DateTime<Utc>>,
+    /// Wrong codes since the last right one or the last new password.
+    pub wrong_codes: i32,
 }
 
 fn place(person: &UserId) -> Place<'_> {
@@ -43,10 +45,13 @@ pub async fn begin(tx: &PlatformTx, person: UserId, secret: &[u8], now: DateTime
 /// # Errors
 /// [`StoreError::Database`], [`StoreError::Seal`].
 pub async fn of_person(tx: &PlatformTx, person: UserId) -> Result<Option<SecondFactor>, StoreError> {
-    let row = tx.row("SELECT sealed, confirmed_at FROM second_factor WHERE person_id = $1", [person.0.into()]).await?;
+    let row = tx
+        .row("SELECT sealed, confirmed_at, wrong_codes FROM second_factor WHERE person_id = $1", [person.0.into()])
+        .await?;
     let Some(row) = row else { return Ok(None) };
     let secret = Zeroizing::new(tx.keys().open(place(&person), &get::<Vec<u8>>(&row, "sealed")?)?);
-    Ok(Some(SecondFactor { secret, confirmed_at: get(&row, "confirmed_at")? }))
+    let (confirmed_at, wrong_codes) = (get(&row, "confirmed_at")?, get(&row, "wrong_codes")?);
+    Ok(Some(SecondFactor { secret, confirmed_at, wrong_codes }))
 }
 
 /// Who of these people has a proven one.
@@ -91,6 +96,25 @@ pub async fn take_step(tx: &PlatformTx, person: UserId, step: u64) -> Result<boo
         )
         .await?;
     Ok(taken == 1)
+}
+
+/// Counts a wrong code.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn count_wrong(tx: &PlatformTx, person: UserId) -> Result<(), StoreError> {
+    tx.run("UPDATE second_factor SET wrong_codes = wrong_codes + 1 WHERE person_id = $1", [person.0.into()]).await?;
+    Ok(())
+}
+
+/// Forgets the wrong codes: a right one came, or the password that let somebody guess is another now.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn forgive_wrong(tx: &PlatformTx, person: UserId) -> Result<(), StoreError> {
+    tx.run("UPDATE second_factor SET wrong_codes = 0 WHERE person_id = $1 AND wrong_codes > 0", [person.0.into()])
+        .await?;
+    Ok(())
 }
 
 /// Forgets the secret and the recovery codes; `false` where there was none.

@@ -17,6 +17,15 @@ pub struct SignInStep {
     pub device: Option<String>,
 }
 
+/// A sign-in that waits, at a try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tried {
+    /// The sign-in.
+    pub step: SignInStep,
+    /// Which try this is, from 1.
+    pub tries: i32,
+}
+
 /// Keeps a sign-in that waits.
 ///
 /// # Errors
@@ -50,16 +59,17 @@ pub async fn count_try(
     token_hash: &[u8],
     tries_max: i32,
     now: DateTime<Utc>,
-) -> Result<Option<SignInStep>, StoreError> {
+) -> Result<Option<Tried>, StoreError> {
     let row = tx
         .row(
             "UPDATE sign_in_step SET tries = tries + 1
-             WHERE token_hash = $1 AND expires_at > $2 AND tries < $3 RETURNING person_id, how, device",
+             WHERE token_hash = $1 AND expires_at > $2 AND tries < $3 RETURNING person_id, how, device, tries",
             [token_hash.to_vec().into(), now.into(), tries_max.into()],
         )
         .await?;
     let Some(row) = row else { return Ok(None) };
-    Ok(Some(SignInStep { person: id(&row, "person_id")?, how: get(&row, "how")?, device: get(&row, "device")? }))
+    let step = SignInStep { person: id(&row, "person_id")?, how: get(&row, "how")?, device: get(&row, "device")? };
+    Ok(Some(Tried { step, tries: get(&row, "tries")? }))
 }
 
 /// Ends a sign-in that waits: its code came. `false` where a twin was faster.

@@ -5,11 +5,15 @@ use crate::problem::{ApiError, Problem};
 use actix_web::http::header::SET_COOKIE;
 use actix_web::{HttpRequest, HttpResponse, post, web};
 use app::App;
-use app::identity::{AcceptInvitation, Begun, NewSession, ResetPassword, SignIn, SignUp, Verify, cookie};
+use app::identity::{
+    AcceptInvitation, Begun, NewSession, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, ResetPassword, SignIn, SignUp, Verify,
+    cookie,
+};
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, Type};
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
@@ -26,6 +30,17 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(accept_invitation);
 }
 
+/// A password that is to be set.
+pub(super) fn new_password() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Password)))
+        .min_length(Some(PASSWORD_CHARS_MIN))
+        .max_length(Some(PASSWORD_CHARS_MAX))
+        .description(Some("A few words that do not belong together make a good one."))
+        .build()
+}
+
 /// An account that is wanted.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -33,8 +48,8 @@ pub struct SignUpBody {
     /// E-mail address.
     #[schema(example = "ann@example.com")]
     email: String,
-    /// At least 12 characters.
-    #[schema(value_type = String, format = Password)]
+    /// The password; a few words make a good one.
+    #[schema(schema_with = new_password)]
     password: SecretString,
     /// What you are called.
     name: String,
@@ -79,7 +94,7 @@ pub struct ResetPasswordBody {
     /// From the link.
     token: String,
     /// The new password.
-    #[schema(value_type = String, format = Password)]
+    #[schema(schema_with = new_password)]
     password: SecretString,
 }
 
@@ -92,7 +107,7 @@ pub struct AcceptInvitationBody {
     /// What you are called.
     name: String,
     /// Your password.
-    #[schema(value_type = String, format = Password)]
+    #[schema(schema_with = new_password)]
     password: SecretString,
 }
 

@@ -1,4 +1,4 @@
-//! One's own second factor, and whether the group requires one.
+//! One's own second factor, a member's who lost their phone, and whether the group requires one.
 
 use crate::caller::{Caller, Person, origin};
 use crate::problem::{ApiError, Problem};
@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
 
 /// Mounts the routes.
 pub fn configure(config: &mut ServiceConfig<'_>) {
@@ -20,7 +21,8 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(renew_recovery_codes)
         .service(end)
         .service(sign_in_rules)
-        .service(set_sign_in_rules);
+        .service(set_sign_in_rules)
+        .service(reset);
 }
 
 /// One's own second factor.
@@ -85,18 +87,24 @@ pub async fn state(person: Person, app: web::Data<App>) -> Result<web::Json<Seco
 }
 
 /// Make a secret for one's app. Nothing is asked for until a first code confirms it.
-#[utoipa::path(tag = "Second factor", responses(
+#[utoipa::path(tag = "Second factor", request_body = OwnPassword, responses(
     (status = 201, description = "Made.", body = SetUpBody),
+    (status = 401, description = "The password is wrong.", body = Problem),
     (status = 409, description = "It is on already.", body = Problem),
 ))]
 #[post("/me/second-factor")]
-pub async fn begin(person: Person, app: web::Data<App>) -> Result<HttpResponse, ApiError> {
-    let set_up = app.identity().begin_two_step(&person.0).await?;
+pub async fn begin(
+    person: Person,
+    request: HttpRequest,
+    app: web::Data<App>,
+    body: web::Json<OwnPassword>,
+) -> Result<HttpResponse, ApiError> {
+    let set_up = app.identity().begin_two_step(&person.0, &body.password, &origin(&request, &app)).await?;
     let body = SetUpBody { secret: set_up.secret.to_string(), address: set_up.address.to_string() };
     Ok(HttpResponse::Created().json(body))
 }
 
-/// Switch it on by a first code of the app.
+/// Switch it on by a first code of the app; one's other sessions end.
 #[utoipa::path(tag = "Second factor", request_body = CodeBody, responses(
     (status = 200, description = "It is on; the recovery codes are told this once.", body = RecoveryCodes),
     (status = 409, description = "It is on already.", body = Problem),
@@ -171,5 +179,26 @@ pub async fn set_sign_in_rules(
 ) -> Result<HttpResponse, ApiError> {
     let rules = SignInRules { second_factor_required: body.second_factor_required };
     app.people().set_sign_in_rules(person.scope()?, rules).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Switch off the second factor of a member who lost their phone; their sessions end, and they are told by mail.
+#[utoipa::path(tag = "People", params(("id" = Uuid, Path, description = "Id of a role of theirs.")), request_body = OwnPassword, responses(
+    (status = 204, description = "It is off."),
+    (status = 401, description = "Your password is wrong.", body = Problem),
+    (status = 403, description = "Only for a person who may give the member's roles.", body = Problem),
+    (status = 404, description = "No such role.", body = Problem),
+    (status = 409, description = "It is off, it is your own, or the member belongs to another group too.", body = Problem),
+))]
+#[post("/people/{id}/second-factor/reset")]
+pub async fn reset(
+    person: Person,
+    request: HttpRequest,
+    id: web::Path<Uuid>,
+    app: web::Data<App>,
+    body: web::Json<OwnPassword>,
+) -> Result<HttpResponse, ApiError> {
+    person.scope()?;
+    app.people().reset_second_factor(&person.0, id.into_inner(), &body.password, &origin(&request, &app)).await?;
     Ok(HttpResponse::NoContent().finish())
 }

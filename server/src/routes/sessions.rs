@@ -110,8 +110,8 @@ pub struct ChangePassword {
     /// The password until now.
     #[schema(value_type = String, format = Password)]
     old_password: SecretString,
-    /// At least 12 characters.
-    #[schema(value_type = String, format = Password)]
+    /// The new one; a few words make a good one.
+    #[schema(schema_with = super::identity::new_password)]
     new_password: SecretString,
 }
 

@@ -84,7 +84,7 @@ const ROUTES: &[Route] = &[
     route("GET", "/me", PersonOnly),
     route("PUT", "/me/password", PersonOnly),
     route("GET", "/me/second-factor", PersonOnly),
-    route("POST", "/me/second-factor", PersonOnly),
+    with("POST", "/me/second-factor", PersonOnly, |_| json!({"password": PASSWORD})),
     with("POST", "/me/second-factor/confirm", PersonOnly, |_| json!({"code": "000000"})),
     with("POST", "/me/second-factor/recovery-codes", PersonOnly, |_| json!({"password": PASSWORD})),
     with("POST", "/me/second-factor/off", PersonOnly, |_| json!({"password": PASSWORD})),
@@ -112,6 +112,7 @@ const ROUTES: &[Route] = &[
     ),
     with("PUT", "/people/{id}/role", Missing, |_| json!({"role": "viewer"})),
     route("DELETE", "/people/{id}", Missing),
+    with("POST", "/people/{id}/second-factor/reset", PersonOnly, |_| json!({"password": PASSWORD})),
     route("GET", "/rooftops", Own),
     with("POST", "/rooftops", Own, rooftop),
     route("GET", "/rooftops/{id}", Missing),
@@ -336,7 +337,8 @@ async fn another_groups_person_cannot_enter_this_group_or_end_its_sessions() {
     let signed_in = nobody.post("/sign-in", json!({"email": "bob@example.com", "password": PASSWORD})).await;
     let bobs_cookie = session_cookie(&signed_in);
 
-    let named = ["/me/group", "/sessions/{id}", "/connections/{id}/oauth", "/api-keys"];
+    let named =
+        ["/me/group", "/sessions/{id}", "/connections/{id}/oauth", "/api-keys", "/people/{id}/second-factor/reset"];
     for route in ROUTES.iter().filter(|route| route.told == PersonOnly && named.contains(&route.path)) {
         let ask = nobody
             .ask(route.method.parse().unwrap(), &ids.fill(route.path))

@@ -110,6 +110,9 @@ async fn show(
         let content = view! {
             <p class="max-w-prose text-small text-muted">"Who changed what, and when. Entries cannot be changed: each carries the hash of the one before."</p>
             {filters(&typed, choices, filtered)}
+            {(!typed.text("id").is_empty()).then(|| view! {
+                <p class="text-small">"Only what was done to " <code class="break-all">{typed.text("id").to_owned()}</code></p>
+            })}
             <FormNotice error=error/>
             {if empty {
                 view! {
@@ -194,18 +197,42 @@ fn table(lines: Vec<TrailLine>) -> AnyView {
         <Table caption="The audit trail, newest first" heads=&["#No.", "When", "Who", "What", "Of what", "More"]>
             {lines
                 .into_iter()
-                .map(|line| view! {
-                    <tr class=ROW>
-                        <td class=NUMBER>{line.seq}</td>
-                        <td class=TD><When at=line.at/></td>
-                        <td class=TD>{line.who}</td>
-                        <td class=TD>{line.action}</td>
-                        <td class=TD>{line.subject}</td>
-                        <td class=TD><code class="break-all">{line.detail}</code></td>
-                    </tr>
+                .map(|line| {
+                    let subject = subject(&line);
+                    view! {
+                        <tr class=ROW>
+                            <td class=NUMBER>{line.seq}</td>
+                            <td class=TD><When at=line.at/></td>
+                            <td class=TD>{line.who}</td>
+                            <td class=TD>{line.action}</td>
+                            <td class=TD>{subject}</td>
+                            <td class=TD><code class="break-all">{line.detail}</code></td>
+                        </tr>
+                    }
                 })
                 .collect_view()}
         </Table>
+    }
+    .into_any()
+}
+
+/// What an entry is about; a link shows all that was done to it.
+fn subject(line: &TrailLine) -> AnyView {
+    let kind = line.subject.clone();
+    if line.subject_id.is_empty() {
+        return kind.into_any();
+    }
+    let typed = Typed::default().with("what", &line.subject_kind).with("id", &line.subject_id);
+    // Ids that are made one after another differ at their end.
+    let short = || line.subject_id.chars().rev().take(8).collect::<Vec<_>>().into_iter().rev().collect::<String>();
+    let name = line.subject_name.clone();
+    let called = match name {
+        Some(name) => name.into_any(),
+        None => view! { <code>{short()}</code> }.into_any(),
+    };
+    view! {
+        {kind} " "
+        <a class="text-accent underline" href=address(&typed, None) title=line.subject_id.clone()>{called}</a>
     }
     .into_any()
 }

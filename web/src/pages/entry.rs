@@ -7,7 +7,7 @@ use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use app::config::MailWay;
-use app::identity::{AcceptInvitation, Begun, ResetPassword, SignIn, SignUp, Verify, cookie};
+use app::identity::{AcceptInvitation, Begun, PASSWORD_CHARS_MIN, ResetPassword, SignIn, SignUp, Verify, cookie};
 use app::{App, AppError};
 use leptos::prelude::*;
 
@@ -38,6 +38,11 @@ pub async fn post_sign_up(
     }
 }
 
+/// What is said beside a field for a new password.
+pub(super) fn new_password_help(more: &str) -> String {
+    format!("At least {PASSWORD_CHARS_MIN} characters. {more}")
+}
+
 /// The status of a page with a form.
 pub(super) fn status(errors: &Errors) -> StatusCode {
     if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY }
@@ -51,7 +56,7 @@ fn show_sign_up(request: &HttpRequest, typed: &Typed, errors: &Errors) -> HttpRe
                 <Form action="/sign-up">
                     <FormNotice error=errors.whole()/>
                     <Field name="email" label="Work e-mail" kind="email" autocomplete="email" value=typed.text("email") error=errors.of("email")/>
-                    <Field name="password" label="Password" kind="password" autocomplete="new-password" help="At least 12 characters. Password managers and pasting are welcome." error=errors.of("password")/>
+                    <Field name="password" label="Password" kind="password" autocomplete="new-password" help=new_password_help("Password managers and pasting are welcome.") error=errors.of("password")/>
                     <Field name="name" label="Your name" autocomplete="name" value=typed.text("name") error=errors.of("name")/>
                     <Field name="group" label="Dealership or group" autocomplete="organization" value=typed.text("group") error=errors.of("group")/>
                     <Button label="Create account" kind=ButtonKind::Primary/>
@@ -233,7 +238,7 @@ fn show_reset_password(request: &HttpRequest, token: &str, errors: &Errors) -> H
                 <Form action="/reset-password">
                     <FormNotice error=errors.whole()/>
                     <input type="hidden" name="token" value=token/>
-                    <Field name="password" label="New password" kind="password" autocomplete="new-password" help="At least 12 characters." error=errors.of("password")/>
+                    <Field name="password" label="New password" kind="password" autocomplete="new-password" help=new_password_help("A few words make a good one.") error=errors.of("password")/>
                     <Button label="Save and sign in" kind=ButtonKind::Primary/>
                 </Form>
             </Bare>
@@ -271,7 +276,7 @@ fn show_accept_invitation(request: &HttpRequest, typed: &Typed, errors: &Errors)
                     <FormNotice error=errors.whole()/>
                     <input type="hidden" name="token" value=typed.text("token").to_owned()/>
                     <Field name="name" label="Your name" autocomplete="name" value=typed.text("name") error=errors.of("name")/>
-                    <Field name="password" label="Password" kind="password" autocomplete="new-password" help="At least 12 characters." error=errors.of("password")/>
+                    <Field name="password" label="Password" kind="password" autocomplete="new-password" help=new_password_help("A few words make a good one.") error=errors.of("password")/>
                     <Button label="Accept and sign in" kind=ButtonKind::Primary/>
                 </Form>
             </Bare>

@@ -8,6 +8,7 @@ pub mod entry;
 pub mod failures;
 pub mod home;
 pub mod keys;
+pub mod lost_phone;
 pub mod mailbox;
 pub mod records;
 pub mod runs;

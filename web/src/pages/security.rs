@@ -1,5 +1,6 @@
 //! Settings: how somebody signs in themself: password and second factor.
 
+use super::entry::new_password_help;
 use super::settings::{Part, frame, tabs};
 use super::two_step::show_recovery_codes;
 use crate::portal::{Answer, Errors, PageProblem, Posted, Visitor, origin, see_other};
@@ -24,7 +25,7 @@ pub async fn page(request: HttpRequest, visitor: Visitor, app: web::Data<App>) -
 }
 
 /// A wrong password belongs beside its field; the e-mail was not asked for here.
-fn taken(error: AppError, field: &str) -> Result<Errors, PageProblem> {
+pub(super) fn taken(error: AppError, field: &str) -> Result<Errors, PageProblem> {
     let mut errors = Errors::default();
     match error {
         AppError::SignInFailed => errors.add(field, "This is not your password."),
@@ -94,7 +95,7 @@ async fn show(
                 <Form action="/settings/security/password" class="flex max-w-form flex-col gap-4">
                     <FormNotice error=errors.whole().filter(|_| of == Of::Password)/>
                     <Field name="old_password" label="Password until now" kind="password" autocomplete="current-password" error=errors.of("old_password")/>
-                    <Field name="new_password" label="New password" kind="password" autocomplete="new-password" help="At least 12 characters. Every other browser is signed out." error=errors.of("new_password")/>
+                    <Field name="new_password" label="New password" kind="password" autocomplete="new-password" help=new_password_help("Every other browser is signed out.") error=errors.of("new_password")/>
                     <div><Button label="Change the password"/></div>
                 </Form>
             </Section>

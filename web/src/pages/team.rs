@@ -2,7 +2,9 @@
 
 use super::settings::{Part, frame, rooftops, tabs};
 use crate::portal::{Answer, Errors, PageProblem, Posted, Typed, Visitor, see_other, sentence};
-use crate::ui::{Button, ButtonKind, Choice, Field, Form, FormNotice, ROW, Section, Status, TD, Table, Tone, When};
+use crate::ui::{
+    Button, ButtonKind, Choice, Field, Form, FormNotice, LinkButton, ROW, Section, Status, TD, Table, Tone, When,
+};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use app::people::{Invite, MemberShown, SignInRules};
@@ -107,7 +109,17 @@ async fn show_team(
             places.insert(0, (String::new(), "All rooftops".to_owned()));
         }
         let people: BTreeMap<_, _> = members.iter().map(|member| (member.person, member.has_second_factor)).collect();
-        let rows = members.into_iter().map(|member| member_row(&member, &place(member.rooftop), &roles)).collect_view();
+        let rows = members
+            .into_iter()
+            .map(|member| {
+                // Their own they switch off under Your sign-in; an owner's is for owners.
+                let resets = member.has_second_factor
+                    && member.person != visitor.session.person
+                    && group
+                    && (owner || member.role != Role::Owner);
+                member_row(&member, &place(member.rooftop), &roles, resets)
+            })
+            .collect_view();
         let two_step = two_step_part(rules, &people, owner, errors.of("second_factor"));
         let content = view! {
             <Table caption="People and their roles" heads=&["Name", "E-mail", "Role", "Where", "Two-step", "Since", ""]>{rows}</Table>
@@ -176,12 +188,13 @@ pub async fn set_sign_in_rules(
     }
 }
 
-fn member_row(member: &MemberShown, place: &str, roles: &[(String, String)]) -> AnyView {
+fn member_row(member: &MemberShown, place: &str, roles: &[(String, String)], resets: bool) -> AnyView {
     let address = format!("/settings/team/{}", member.id);
     let field = format!("role-{}", member.id);
-    let name = member.name.clone();
+    let (name, second_factor) = (member.name.clone(), address.clone());
     let current = member.role.name();
-    let (of_role, spoken, removed) = (format!("role of {name}"), format!("Role of {name}"), name.clone());
+    let (of_role, spoken) = (format!("role of {name}"), format!("Role of {name}"));
+    let (removed, lost) = (name.clone(), name.clone());
     let options = roles
         .iter()
         .map(|(key, words)| {
@@ -228,6 +241,7 @@ fn member_row(member: &MemberShown, place: &str, roles: &[(String, String)]) -> 
                         <Form action=address class="contents">
                             <Button label="Remove" kind=ButtonKind::Danger describes=removed/>
                         </Form>
+                        {resets.then(|| view! { <LinkButton href=format!("{second_factor}/second-factor") label="Lost phone" describes=lost/> })}
                     </div>
                 </details>
             </td>

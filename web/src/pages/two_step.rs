@@ -3,6 +3,7 @@
 //! The set-up stands outside the frame of a group: a group that requires it lets nobody in before.
 
 use super::entry::{own_path, status};
+use super::security::taken;
 use crate::portal::{Answer, Errors, PageProblem, Person, PostedByPerson, Query, Typed, origin, see_other};
 use crate::ui::{Bare, Button, ButtonKind, Field, Form, FormNotice, LinkButton, Qr};
 use actix_web::http::header;
@@ -71,10 +72,17 @@ pub async fn set_up(request: HttpRequest, person: Person, app: web::Data<App>) -
     Ok(show_set_up(&request, &person.0, begun, &Errors::default()))
 }
 
-/// `POST /two-step/begin`: a new secret.
-pub async fn begin(posted: PostedByPerson, app: web::Data<App>) -> Result<HttpResponse, PageProblem> {
-    app.identity().begin_two_step(&posted.who).await?;
-    Ok(see_other("/two-step"))
+/// `POST /two-step/begin`: a new secret, for who has the password.
+pub async fn begin(
+    request: HttpRequest,
+    posted: PostedByPerson,
+    app: web::Data<App>,
+) -> Result<HttpResponse, PageProblem> {
+    let password = posted.typed.raw("password").into();
+    match app.identity().begin_two_step(&posted.who, &password, &origin(&request, &app)).await {
+        Ok(_) => Ok(see_other("/two-step")),
+        Err(error) => Ok(show_set_up(&request, &posted.who, None, &taken(error, "password")?)),
+    }
 }
 
 /// `POST /two-step`: the first code; shows the recovery codes, this once.
@@ -102,7 +110,7 @@ fn in_fours(secret: &str) -> String {
 }
 
 fn show_set_up(request: &HttpRequest, who: &SignedIn, begun: Option<SetUp>, errors: &Errors) -> HttpResponse {
-    let errors = errors.clone();
+    let (errors, wrong_password) = (errors.clone(), errors.of("password"));
     let kept_out = who.kept_out_of.is_some();
     let lead = if kept_out {
         "Your group asks everybody for a code besides the password. Set it up, and you are in; it takes a minute."
@@ -117,7 +125,10 @@ fn show_set_up(request: &HttpRequest, who: &SignedIn, begun: Option<SetUp>, erro
                     Some(begun) => scan(&begun, &errors),
                     None => view! {
                         <p class="text-small">"You need an authenticator app: Google Authenticator, Microsoft Authenticator, 1Password, or any other."</p>
-                        <Form action="/two-step/begin"><Button label="Continue" kind=ButtonKind::Primary/></Form>
+                        <Form action="/two-step/begin">
+                            <Field name="password" label="Your password" kind="password" autocomplete="current-password" help="It proves that this is you. Every other browser is signed out in the end." error=wrong_password/>
+                            <Button label="Continue" kind=ButtonKind::Primary/>
+                        </Form>
                     }
                     .into_any(),
                 }}

@@ -114,6 +114,7 @@ fn done_words(what: &str) -> Option<&'static str> {
         "signed-out" => "You are signed out.",
         "too-late" => "Signing in took too long, or the code was wrong too often. Start again from your password.",
         "password" => "Your password is changed. Every other browser is signed out.",
+        "two-step-reset" => "Two-step sign-in is reset. They are told by mail, and set it up again.",
         "two-step-off" => "Two-step sign-in is off. Your password alone signs you in.",
         "rooftop" => "The rooftop is saved.",
         "signed-in-there" => "The vendor lets Driveline in. Test the connection now.",

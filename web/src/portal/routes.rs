@@ -4,8 +4,8 @@ use super::guard::{PageHeaders, own_forms_only};
 use super::posted::FORM_SIZE_MAX;
 use super::problem::{nothing_here, problem_pages};
 use crate::pages::{
-    audit, connect, connections, duplicates, entry, failures, home, keys, mailbox, records, runs, security, sessions,
-    settings, setup, team, two_step,
+    audit, connect, connections, duplicates, entry, failures, home, keys, lost_phone, mailbox, records, runs, security,
+    sessions, settings, setup, team, two_step,
 };
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, FormConfig, ServiceConfig, get, post};
@@ -111,6 +111,8 @@ fn setting(config: &mut ServiceConfig) {
         // Before the roles' own: this is no id.
         .route("/settings/team/sign-in-rules", post().to(team::set_sign_in_rules))
         .route("/settings/team/{role}", post().to(team::change_role))
+        .route("/settings/team/{role}/second-factor", get().to(lost_phone::ask))
+        .route("/settings/team/{role}/second-factor", post().to(lost_phone::reset))
         .route("/settings/keys", get().to(keys::keys))
         .route("/settings/keys", post().to(keys::make_key))
         .route("/settings/keys/{id}/revoke", post().to(keys::revoke_key))

@@ -78,11 +78,15 @@ pub fn LinkButton(
     /// An icon before the label.
     #[prop(optional_no_strip)]
     icon: Option<IconName>,
+    /// What it is about, where several links have the same label; for screen readers.
+    #[prop(optional, into)]
+    describes: String,
 ) -> impl IntoView {
     view! {
         <a href=href class=kind.classes()>
             {icon.map(|name| view! { <Icon name=name/> })}
             {label}
+            {(!describes.is_empty()).then(|| view! { <span class="sr-only">{format!(" {describes}")}</span> })}
         </a>
     }
 }

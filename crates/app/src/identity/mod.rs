@@ -13,8 +13,10 @@ pub(crate) mod token;
 mod two_step;
 
 pub use me::{Group, Me};
+pub use password::{CHARS_MAX as PASSWORD_CHARS_MAX, CHARS_MIN as PASSWORD_CHARS_MIN};
 pub use recover::{AcceptInvitation, ResetPassword};
 pub use second_step::RECOVERY_CODES;
+pub(crate) use session::about_person;
 pub use session::{Begun, NewSession, SecondStep, SessionShown, SignedIn};
 pub use sign_in::{Origin, SignIn};
 pub use sign_up::{SignUp, Verify};

@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use secrecy::SecretString;
 use serde_json::json;
 use store::mail_links::{self, Purpose};
-use store::{people, sessions, sign_in_steps};
+use store::{people, second_factors, sessions, sign_in_steps};
 
 /// The link for a new password works so long.
 const RESET_WITHIN: TimeDelta = TimeDelta::hours(1);
@@ -108,6 +108,7 @@ impl Identity<'_> {
         people::set_verified(&tx, person, now).await?;
         sessions::revoke_others(&tx, person, None, now).await?;
         sign_in_steps::end_all(&tx, person).await?;
+        second_factors::forgive_wrong(&tx, person).await?;
         self.begin(tx, person, &known.email, None, &origin.user_agent, how).await
     }
 
@@ -136,6 +137,7 @@ impl Identity<'_> {
         people::set_password(&tx, who.person, &hash).await?;
         sessions::revoke_others(&tx, who.person, Some(who.session), now).await?;
         sign_in_steps::end_all(&tx, who.person).await?;
+        second_factors::forgive_wrong(&tx, who.person).await?;
         Letter::PasswordChanged.post(self.0, &tx, &person.email).await?;
         self.note(tx, who.person, who.group(), "password.changed", about(who.session), json!({})).await
     }

@@ -5,14 +5,16 @@
 
 use crate::error::AppError;
 use crate::fields::{Fields, invalid};
+use crate::identity::session::about_person;
 use crate::identity::sign_in::Guessed;
 use crate::identity::{Begun, Identity, NewSession, Origin, SecondStep, token};
 use crate::mail::Letter;
 use chrono::TimeDelta;
 use domain::UserId;
 use rand::seq::IndexedRandom;
-use store::sign_in_steps::{self, SignInStep};
-use store::{PlatformTx, people, second_factors};
+use serde_json::json;
+use store::sign_in_steps::{self, SignInStep, Tried};
+use store::{PlatformTx, memberships, people, second_factors};
 use totp_rs::{Builder, Totp};
 use zeroize::Zeroizing;
 
@@ -20,6 +22,9 @@ use zeroize::Zeroizing;
 const CODE_WITHIN: TimeDelta = TimeDelta::minutes(10);
 /// One sign-in takes so many tries at a code; then it starts again from the password.
 const TRIES_MAX: i32 = 5;
+/// Wrong codes in a row; then only a new password goes on (NIST SP 800-63B, 3.2.2). Who guesses so often has the
+/// password, and ten guesses an hour would find a code within a few years.
+const WRONG_IN_A_ROW_MAX: i32 = 100;
 /// Recovery codes that a person is given.
 pub const RECOVERY_CODES: usize = 10;
 /// Without letters and digits that look alike.
@@ -94,29 +99,33 @@ impl Identity<'_> {
     ///
     /// # Errors
     /// [`AppError::SignInOver`] where it starts again from the password, [`AppError::Invalid`] where the code is
-    /// wrong, [`AppError::Throttled`], [`AppError::Store`].
+    /// wrong, [`AppError::Conflict`] where too many in a row were, [`AppError::Throttled`], [`AppError::Store`].
     pub async fn finish_sign_in(self, step_token: &str, code: &str, origin: &Origin) -> Result<NewSession, AppError> {
         let mut fields = Fields::default();
         let code = fields.text("code", code, 40);
         fields.done()?;
         let (hash, now) = (token::hash(step_token), self.0.now());
         let tx = self.0.db().platform().await?;
-        let step = sign_in_steps::count_try(&tx, &hash, TRIES_MAX, now).await?;
-        let known = match &step {
-            Some(step) => people::by_id(&tx, step.person).await?,
+        let tried = sign_in_steps::count_try(&tx, &hash, TRIES_MAX, now).await?;
+        let known = match &tried {
+            Some(tried) => people::by_id(&tx, tried.step.person).await?,
             None => None,
         };
         tx.commit().await?;
-        let (Some(step), Some(known)) = (step, known) else { return Err(AppError::SignInOver) };
+        let (Some(Tried { step, tries }), Some(known)) = (tried, known) else { return Err(AppError::SignInOver) };
         let email = known.person.email;
         let guess = self.count_guess_at(Guessed::Code, &email, origin).await?;
 
         let tx = self.0.db().platform().await?;
-        let proof = self.take_code(&tx, step.person, &email, &code).await?.ok_or_else(wrong_code)?;
+        let Some(proof) = self.take_code(&tx, step.person, &email, &code).await? else {
+            self.refuse(tx, &step, &email, tries).await?;
+            return Err(wrong_code());
+        };
         if !sign_in_steps::take(&tx, &hash).await? {
             return Err(AppError::SignInOver);
         }
         guess.forgive(&tx, now).await?;
+        second_factors::forgive_wrong(&tx, step.person).await?;
         let how = match proof {
             Proof::App => format!("{}_and_code", step.how),
             Proof::Recovery => {
@@ -128,6 +137,20 @@ impl Identity<'_> {
         self.start_session(tx, step.person, &email, step.device, &origin.user_agent, &how).await
     }
 
+    /// Keeps that a code was wrong. Its person hears of it when the tries of a sign-in are used up: whoever it was has
+    /// their password.
+    async fn refuse(self, tx: PlatformTx, step: &SignInStep, email: &str, tries: i32) -> Result<(), AppError> {
+        second_factors::count_wrong(&tx, step.person).await?;
+        if tries < TRIES_MAX {
+            tx.commit().await?;
+            return Ok(());
+        }
+        Letter::WrongCodes.post(self.0, &tx, email).await?;
+        let group = memberships::groups_of(&tx, step.person).await?.first().map(|(id, _)| *id);
+        let detail = json!({ "how": step.how, "wrong_codes": tries });
+        self.note(tx, step.person, group, "session.refused", about_person(step.person), detail).await
+    }
+
     /// Uses a code up, where it is right: the app's newer than any before, or a recovery code.
     pub(crate) async fn take_code(
         self,
@@ -137,6 +160,12 @@ impl Identity<'_> {
         code: &str,
     ) -> Result<Option<Proof>, AppError> {
         let Some(factor) = second_factors::of_person(tx, person).await? else { return Ok(None) };
+        if factor.wrong_codes >= WRONG_IN_A_ROW_MAX {
+            return Err(AppError::Conflict {
+                code: "too_many_wrong_codes",
+                said: "too many codes were wrong; set a new password by the link under “Forgot the password?”, and codes are taken again".to_owned(),
+            });
+        }
         let (code, now) = (plain(code), self.0.now());
         let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
         if let Some(step) = totp(&factor.secret, email)?.check(&code, seconds) {

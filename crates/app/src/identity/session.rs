@@ -121,6 +121,11 @@ pub(crate) fn about(session: SessionId) -> (&'static str, String) {
     ("session", session.to_string())
 }
 
+/// A person as the subject of an entry of the trail.
+pub(crate) fn about_person(person: UserId) -> (&'static str, String) {
+    ("person", person.to_string())
+}
+
 impl Identity<'_> {
     /// Who a session cookie stands for; `None` where it stands for nobody (any more).
     ///

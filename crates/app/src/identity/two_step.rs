@@ -3,6 +3,7 @@
 use crate::error::AppError;
 use crate::fields::Fields;
 use crate::identity::second_step::{Proof, new_recovery_codes, plain, totp, wrong_code};
+use crate::identity::session::about_person;
 use crate::identity::sign_in::{Guess, Guessed};
 use crate::identity::{Identity, Origin, SignedIn};
 use crate::mail::Letter;
@@ -11,7 +12,7 @@ use rand::RngCore;
 use secrecy::SecretString;
 use serde_json::json;
 use store::people::Person;
-use store::{people, second_factors, tenants};
+use store::{people, second_factors, sessions, tenants};
 use zeroize::Zeroizing;
 
 /// RFC 4226, 4: 160 bits are recommended.
@@ -60,15 +61,23 @@ impl Identity<'_> {
         Ok(TwoStep { since: factor.and_then(|factor| factor.confirmed_at), recovery_codes_left, is_required })
     }
 
-    /// Makes a new secret for somebody's app. Nothing is asked for until [`Self::confirm_two_step`].
+    /// Makes a new secret for somebody's app. Nothing is asked for until [`Self::confirm_two_step`]. Who only found
+    /// their browser open cannot: the password is asked for.
     ///
     /// # Errors
-    /// [`AppError::Conflict`] where it is on, [`AppError::Store`].
-    pub async fn begin_two_step(self, who: &SignedIn) -> Result<SetUp, AppError> {
+    /// [`AppError::SignInFailed`] where the password is wrong, [`AppError::Conflict`] where it is on,
+    /// [`AppError::Throttled`], [`AppError::Store`].
+    pub async fn begin_two_step(
+        self,
+        who: &SignedIn,
+        password: &SecretString,
+        origin: &Origin,
+    ) -> Result<SetUp, AppError> {
+        let (person, guess) = self.prove(who, password, origin).await?;
         let mut secret = Zeroizing::new([0; SECRET_BYTES]);
         rand::rng().fill_bytes(secret.as_mut());
         let tx = self.0.db().platform().await?;
-        let person = people::by_id(&tx, who.person).await?.ok_or(AppError::NotFound("person"))?.person;
+        guess.forgive(&tx, self.0.now()).await?;
         if !second_factors::begin(&tx, who.person, secret.as_ref(), self.0.now()).await? {
             return Err(is_on());
         }
@@ -89,7 +98,8 @@ impl Identity<'_> {
         waits.map(|factor| shown(&factor.secret, &person.email)).transpose()
     }
 
-    /// Switches it on by a first code of the app; returns the recovery codes, this once.
+    /// Switches it on by a first code of the app, and ends the other sessions, which no code has opened; returns the
+    /// recovery codes, this once.
     ///
     /// # Errors
     /// [`AppError::Invalid`] where the code is wrong, [`AppError::Conflict`], [`AppError::Throttled`].
@@ -112,10 +122,10 @@ impl Identity<'_> {
             return Err(is_on());
         }
         guess.forgive(&tx, now).await?;
+        sessions::revoke_others(&tx, who.person, Some(who.session), now).await?;
         let codes = self.give_recovery_codes(&tx, who).await?;
         Letter::TwoStepOn.post(self.0, &tx, &person.email).await?;
-        let subject = ("person", who.person.to_string());
-        self.note(tx, who.person, who.group(), "second_factor.on", subject, json!({})).await?;
+        self.note(tx, who.person, who.group(), "second_factor.on", about_person(who.person), json!({})).await?;
         Ok(codes)
     }
 
@@ -130,15 +140,23 @@ impl Identity<'_> {
         password: &SecretString,
         origin: &Origin,
     ) -> Result<Vec<String>, AppError> {
-        let (_, guess) = self.prove(who, password, origin).await?;
+        let (person, guess) = self.prove(who, password, origin).await?;
         let tx = self.0.db().platform().await?;
         if second_factors::who_has(&tx, &[who.person]).await?.is_empty() {
             return Err(AppError::Conflict { code: "two_step_is_off", said: "two-step sign-in is off".to_owned() });
         }
         guess.forgive(&tx, self.0.now()).await?;
         let codes = self.give_recovery_codes(&tx, who).await?;
-        let subject = ("person", who.person.to_string());
-        self.note(tx, who.person, who.group(), "second_factor.recovery_codes_renewed", subject, json!({})).await?;
+        Letter::RecoveryCodesRenewed.post(self.0, &tx, &person.email).await?;
+        self.note(
+            tx,
+            who.person,
+            who.group(),
+            "second_factor.recovery_codes_renewed",
+            about_person(who.person),
+            json!({}),
+        )
+        .await?;
         Ok(codes)
     }
 
@@ -162,8 +180,7 @@ impl Identity<'_> {
             return Err(AppError::NotFound("second factor"));
         }
         Letter::TwoStepOff.post(self.0, &tx, &person.email).await?;
-        let subject = ("person", who.person.to_string());
-        self.note(tx, who.person, who.group(), "second_factor.off", subject, json!({})).await
+        self.note(tx, who.person, who.group(), "second_factor.off", about_person(who.person), json!({})).await
     }
 
     async fn give_recovery_codes(self, tx: &store::PlatformTx, who: &SignedIn) -> Result<Vec<String>, AppError> {

@@ -44,6 +44,17 @@ pub enum Letter<'a> {
         /// How many are left.
         left: i64,
     },
+    /// New recovery codes were made.
+    RecoveryCodesRenewed,
+    /// Somebody with the right password had wrong codes only.
+    WrongCodes,
+    /// An admin switched the second factor off for its person.
+    TwoStepReset {
+        /// The group.
+        group: &'a str,
+        /// The admin.
+        by: &'a str,
+    },
 }
 
 impl Letter<'_> {
@@ -58,6 +69,9 @@ impl Letter<'_> {
             Self::TwoStepOn => "Two-step sign-in is on",
             Self::TwoStepOff => "Two-step sign-in is off",
             Self::RecoveryCodeUsed { .. } => "A recovery code was used",
+            Self::RecoveryCodesRenewed => "You have new recovery codes",
+            Self::WrongCodes => "Somebody could not sign in as you",
+            Self::TwoStepReset { .. } => "Your two-step sign-in was reset",
         }
     }
 
@@ -108,6 +122,21 @@ impl Letter<'_> {
                 format!("Somebody, probably you, signed in with one of your recovery codes. {left} of them are left."),
                 None,
                 "If it was not you, set a new password at once and tell your group's owner.",
+            ),
+            Self::RecoveryCodesRenewed => (
+                "New recovery codes were made for you. Those that you had before work no more.".to_owned(),
+                None,
+                "If it was not you, set a new password at once and tell your group's owner.",
+            ),
+            Self::WrongCodes => (
+                "Somebody signed in with your password and then entered wrong codes only. They were not let in.".to_owned(),
+                None,
+                "If it was not you, set a new password at once: yours is known to somebody else.",
+            ),
+            Self::TwoStepReset { group, by } => (
+                format!("{by} of {group} switched two-step sign-in off for you, as one does for a lost phone. You are signed out everywhere. Sign in with your password and set it up again."),
+                None,
+                "If you did not ask for it, set a new password at once and tell your group's owner.",
             ),
         }
     }

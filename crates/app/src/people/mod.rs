@@ -1,10 +1,12 @@
 //! People of a group and their roles: listed, invited, changed, taken away.
 
 mod invite;
+mod lost_phone;
 mod roles;
 mod sign_in_rules;
 
 pub use invite::Invite;
+pub use lost_phone::LostPhone;
 pub use sign_in_rules::SignInRules;
 
 use crate::error::AppError;

@@ -48,7 +48,13 @@ impl People<'_> {
         Ok(())
     }
 
-    async fn held(self, tx: &TenantTx, scope: &TenantScope, membership: Uuid) -> Result<Membership, AppError> {
+    /// A role that this actor may change, held until the transaction ends.
+    pub(super) async fn held(
+        self,
+        tx: &TenantTx,
+        scope: &TenantScope,
+        membership: Uuid,
+    ) -> Result<Membership, AppError> {
         let held = memberships::lock(tx, membership).await?.ok_or(AppError::NotFound("member"))?;
         scope.require_at(held.rooftop, Permission::ManagePeople)?;
         Self::may_give(scope, held.role)?;

@@ -5,7 +5,7 @@ use crate::error::AppError;
 use chrono::{DateTime, Utc};
 use domain::permission::Permission;
 use store::TenantScope;
-use store::audit::{self, Filter};
+use store::audit::{self, AuditEntry, Filter};
 use uuid::Uuid;
 
 /// An entry.
@@ -19,8 +19,14 @@ pub struct TrailLine {
     pub who: String,
     /// What was done.
     pub action: String,
-    /// To what.
+    /// To what kind of thing, in words.
     pub subject: String,
+    /// The kind as it is asked for.
+    pub subject_kind: String,
+    /// To which one.
+    pub subject_id: String,
+    /// What that one is called, where it is a person or a key.
+    pub subject_name: Option<String>,
     /// More.
     pub detail: String,
 }
@@ -54,7 +60,8 @@ impl Views<'_> {
         limit: u32,
     ) -> Result<Vec<TrailLine>, AppError> {
         let entries = self.0.audit_trail().page(scope, filter, before, limit).await?;
-        let ids: Vec<_> = entries.iter().filter_map(|entry| entry.actor_id).collect();
+        let id_of = |entry: &AuditEntry| entry.subject_id.parse::<Uuid>().ok();
+        let ids: Vec<_> = entries.iter().flat_map(|entry| entry.actor_id.into_iter().chain(id_of(entry))).collect();
         let names = self.0.audit_trail().names(scope, &ids).await?;
         Ok(entries
             .into_iter()
@@ -64,11 +71,14 @@ impl Views<'_> {
                 who: names.of(&entry.actor_kind, entry.actor_id),
                 action: words(&entry.action),
                 subject: entry.subject_kind.replace('_', " "),
+                subject_name: id_of(&entry).and_then(|id| names.of_id(id)),
                 detail: if entry.detail.as_object().is_some_and(|map| map.is_empty()) {
                     String::new()
                 } else {
                     entry.detail.to_string()
                 },
+                subject_kind: entry.subject_kind,
+                subject_id: entry.subject_id,
             })
             .collect())
     }

@@ -18,6 +18,7 @@ mod idempotency;
 mod identity;
 mod ingress;
 mod keys;
+mod lost_phone;
 mod mails;
 mod matching;
 mod meeting;

@@ -12,7 +12,7 @@ use testkit::application::PASSWORD;
 use totp_rs::{Builder, Secret, Totp};
 
 /// The app on somebody's phone.
-struct Phone(Totp);
+pub struct Phone(Totp);
 
 impl Phone {
     fn given(secret: &str) -> Self {
@@ -25,8 +25,8 @@ impl Phone {
 }
 
 /// Somebody with two-step sign-in: their phone, their recovery codes.
-async fn set_up(test: &TestApp, who: &SignedIn) -> (Phone, Vec<String>) {
-    let set_up = test.app.identity().begin_two_step(who).await.unwrap();
+pub async fn set_up(test: &TestApp, who: &SignedIn) -> (Phone, Vec<String>) {
+    let set_up = test.app.identity().begin_two_step(who, &PASSWORD.into(), &TestApp::browser(1)).await.unwrap();
     let phone = Phone::given(&set_up.secret);
     let codes = test.app.identity().confirm_two_step(who, &phone.code(test), &TestApp::browser(1)).await.unwrap();
     // The code that switched it on is used up.
@@ -162,6 +162,8 @@ async fn a_recovery_code_signs_in_once_and_its_person_hears_of_it() {
     let step = password_step(&test, &browser).await;
     assert!(code_step(&test, &step, &codes[4], &browser).await.is_err(), "those before work no more");
     assert!(code_step(&test, &step, &new[4], &browser).await.is_ok());
+    let mails = test.app.mails().mailbox().await.unwrap().unwrap();
+    assert!(mails.iter().any(|mail| mail.subject == "You have new recovery codes"));
 }
 
 #[tokio::test]
@@ -188,8 +190,8 @@ async fn nothing_is_asked_for_until_a_code_has_proven_the_app() {
     let test = TestApp::fresh().await;
     let who = test.owner("ann@example.com").await;
     let identity = test.app.identity();
-    identity.begin_two_step(&who).await.unwrap();
     let browser = TestApp::browser(1);
+    identity.begin_two_step(&who, &PASSWORD.into(), &browser).await.unwrap();
 
     let wrong = identity.confirm_two_step(&who, "000000", &browser).await;
     let ask = SignIn { email: "ann@example.com".to_owned(), password: PASSWORD.into() };
@@ -258,7 +260,7 @@ async fn a_group_that_requires_it_lets_nobody_in_without() {
 async fn neither_secret_nor_recovery_code_is_stored_in_clear() {
     let test = TestApp::fresh().await;
     let who = test.owner("ann@example.com").await;
-    let set = test.app.identity().begin_two_step(&who).await.unwrap();
+    let set = test.app.identity().begin_two_step(&who, &PASSWORD.into(), &TestApp::browser(1)).await.unwrap();
     let phone = Phone::given(&set.secret);
     let browser = TestApp::browser(1);
     let codes = test.app.identity().confirm_two_step(&who, &phone.code(&test), &browser).await.unwrap();
@@ -278,4 +280,60 @@ async fn neither_secret_nor_recovery_code_is_stored_in_clear() {
     for code in codes.iter().map(|code| code.replace('-', "")).chain([set.secret.to_string(), raw]) {
         assert!(!all.contains(&code) && !all.contains(&hex::encode(&code)), "{code} is stored in clear");
     }
+}
+
+#[tokio::test]
+async fn who_only_found_a_browser_open_sets_nothing_up_and_other_browsers_end_when_it_is_on() {
+    let test = TestApp::fresh().await;
+    let who = test.owner("ann@example.com").await;
+    let identity = test.app.identity();
+    let browser = TestApp::browser(2);
+    let ask = SignIn { email: "ann@example.com".to_owned(), password: PASSWORD.into() };
+    let other = identity.sign_in(ask, &browser).await.unwrap().session().unwrap();
+
+    let wrong = identity.begin_two_step(&who, &"wrong wrong wrong".into(), &browser).await;
+    assert!(matches!(wrong, Err(AppError::SignInFailed)));
+    assert!(identity.of_session(&other.token).await.unwrap().is_some());
+    set_up(&test, &who).await;
+
+    assert!(identity.of_session(&other.token).await.unwrap().is_none(), "no code has opened this session");
+    assert_eq!(identity.sessions(&who).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_person_hears_of_who_has_their_password_and_a_hundred_wrong_codes_end_it() {
+    let test = TestApp::fresh().await;
+    let who = test.owner("ann@example.com").await;
+    let (phone, codes) = set_up(&test, &who).await;
+    let wrong_sign_in = async |from: u8| {
+        let browser = TestApp::browser(from);
+        let step = password_step(&test, &browser).await;
+        for _ in 0..5 {
+            assert!(matches!(code_step(&test, &step, "000000", &browser).await, Err(AppError::Invalid(_))));
+        }
+    };
+
+    wrong_sign_in(66).await;
+    let mails = test.app.mails().mailbox().await.unwrap().unwrap();
+    assert_eq!(mails[0].subject, "Somebody could not sign in as you");
+    let scope = who.scope.as_ref().unwrap();
+    let newest = test.app.audit_trail().page(scope, &Filter::default(), None, 1).await.unwrap().remove(0);
+    assert_eq!((newest.action.as_str(), newest.detail["how"].as_str()), ("session.refused", Some("password")));
+    for _ in 1..20 {
+        test.pass(TimeDelta::hours(2));
+        wrong_sign_in(66).await;
+    }
+    test.pass(TimeDelta::hours(2));
+    let browser = TestApp::browser(2);
+    let step = password_step(&test, &browser).await;
+    for code in [&phone.code(&test), &codes[0]] {
+        let refused = code_step(&test, &step, code, &browser).await;
+        assert!(matches!(refused, Err(AppError::Conflict { code: "too_many_wrong_codes", .. })), "{refused:?}");
+    }
+
+    // A new password puts the guesser out, and codes are taken again.
+    test.app.identity().ask_password_reset("ann@example.com", &browser).await.unwrap();
+    let ask = ResetPassword { token: test.mailed_token("ann@example.com").await, password: "seven red kites".into() };
+    let step = test.app.identity().reset_password(ask, &browser).await.unwrap().second_step().unwrap();
+    assert!(code_step(&test, &step, &phone.code(&test), &browser).await.is_ok());
 }
