@@ -59,6 +59,8 @@ export class Stage {
       if (scheme === "dark") await this.screenshot(`${label}-dark`);
     }
     await this.page.emulateMedia({ colorScheme: "light" });
+    // The colours are drawn with the next frame.
+    await this.page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
     const size = this.page.viewportSize();
     await this.page.setViewportSize({ width: 360, height: 740 });
     const overflow = await this.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);

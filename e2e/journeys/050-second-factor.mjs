@@ -4,7 +4,7 @@ import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { Dealer, password } from "../dealer.mjs";
 
-export const name = "an owner sets up two-step sign-in, signs in with a code and a recovery code, requires it of the group, lets a member in who lost their phone, and finds it all in the audit trail";
+export const name = "an owner sets up two-step sign-in, signs in with a code and a recovery code, requires it of the group, lets a member in who lost their phone, rotates an API key, and finds it all in the audit trail";
 
 export async function run(stage) {
   const { page } = stage;
@@ -80,6 +80,24 @@ export async function run(stage) {
   await dealer.goto("/mailbox");
   await page.getByRole("listitem").filter({ hasText: bo }).filter({ hasText: "Your two-step sign-in was reset" }).waitFor();
 
+  await dealer.goto("/settings/keys");
+  await page.getByLabel("Name").fill("Website");
+  await page.getByLabel("Read records").check();
+  await dealer.button("Make the key").click();
+  const first = await page.getByRole("status").locator("code").textContent();
+  assert.equal(await answer(stage, first), 200);
+  await page.getByText("Rotate Website").click();
+  await page.getByLabel("A new key is made.").selectOption({ label: "three days" });
+  await stage.look("keys-rotate");
+  await page.getByRole("button", { name: "Rotate: Website" }).click();
+  await page.getByText("Copy this key now.").waitFor();
+  const second = await page.getByRole("status").locator("code").textContent();
+  assert.notEqual(second, first);
+  assert.deepEqual([await answer(stage, first), await answer(stage, second)], [200, 200], "both work for a time");
+  await dealer.goto("/settings/keys");
+  await page.getByText(`replaced by ${second.slice(0, 13)}`).waitFor();
+  await stage.look("keys-rotated");
+
   await dealer.goto("/settings/audit");
   await stage.look("trail");
   await page.getByLabel("Action").selectOption({ label: "second factor: on" });
@@ -101,6 +119,12 @@ export async function run(stage) {
   await stage.look("trail-of-bo");
   await dealer.goto("/settings/audit?action=nothing.like_this");
   await stage.look("trail-empty");
+}
+
+// What the API says to a key.
+async function answer(stage, key) {
+  const told = await fetch(new URL("/api/v1/records?object=customer", stage.address), { headers: { authorization: `Bearer ${key}` } });
+  return told.status;
 }
 
 // The app has the secret: from the page with the key to the one with the recovery codes.

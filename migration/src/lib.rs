@@ -18,6 +18,7 @@ mod m008_refused_mail;
 mod m009_matching;
 mod m010_made_by_us;
 mod m012_second_factor;
+mod m013_api_key_successor;
 pub mod tenant_table;
 
 /// All migrations in order.
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m009_matching::Migration),
             Box::new(m010_made_by_us::Migration),
             Box::new(m012_second_factor::Migration),
+            Box::new(m013_api_key_successor::Migration),
         ]
     }
 }

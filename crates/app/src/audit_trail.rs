@@ -49,6 +49,11 @@ impl Names {
         }
     }
 
+    /// What a person or key is called where its kind is said beside it.
+    pub(crate) fn bare(&self, id: Uuid) -> Option<String> {
+        self.people.get(&id).or_else(|| self.keys.get(&id)).cloned()
+    }
+
     /// The name of a person or key, where it is known.
     pub(crate) fn of_id(&self, id: Uuid) -> Option<String> {
         let key = || self.keys.get(&id).map(|key| format!("API key {key}"));

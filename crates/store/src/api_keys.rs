@@ -33,6 +33,8 @@ pub struct ApiKey {
     pub last_used_at: Option<DateTime<Utc>>,
     /// Since when it does not work any more.
     pub revoked_at: Option<DateTime<Utc>>,
+    /// The key that takes its place.
+    pub replaced_by: Option<ApiKeyId>,
 }
 
 /// Keeps a new key.
@@ -68,6 +70,34 @@ pub async fn insert(tx: &TenantTx, key: &ApiKey, key_hash: &[u8]) -> Result<(), 
 pub async fn list(tx: &TenantTx) -> Result<Vec<ApiKey>, StoreError> {
     let rows = tx.rows("SELECT * FROM api_key WHERE tenant_id = $1 ORDER BY id DESC", [tx.owner()]).await?;
     rows.iter().map(read).collect()
+}
+
+/// A key, held until the transaction ends.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn lock(tx: &TenantTx, key: ApiKeyId) -> Result<Option<ApiKey>, StoreError> {
+    let row =
+        tx.row("SELECT * FROM api_key WHERE tenant_id = $1 AND id = $2 FOR UPDATE", [tx.owner(), key.0.into()]).await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Names the key that takes a key's place, and when the older one ends.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn replace(
+    tx: &TenantTx,
+    key: ApiKeyId,
+    successor: ApiKeyId,
+    ends_at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    tx.run(
+        "UPDATE api_key SET replaced_by = $3, expires_at = $4 WHERE tenant_id = $1 AND id = $2",
+        [tx.owner(), key.0.into(), successor.0.into(), ends_at.into()],
+    )
+    .await?;
+    Ok(())
 }
 
 /// Ends a key; `false` where there is none such, or it has ended.
@@ -133,5 +163,6 @@ fn read(row: &QueryResult) -> Result<ApiKey, StoreError> {
         expires_at: get(row, "expires_at")?,
         last_used_at: get(row, "last_used_at")?,
         revoked_at: get(row, "revoked_at")?,
+        replaced_by: optional_id(row, "replaced_by")?,
     })
 }

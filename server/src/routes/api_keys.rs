@@ -4,8 +4,8 @@ use crate::caller::{Caller, Person};
 use crate::problem::{ApiError, Problem};
 use actix_web::{HttpResponse, delete, get, post, web};
 use app::App;
-use app::api_keys::{KeyShown, MakeKey};
-use chrono::{DateTime, Utc};
+use app::api_keys::{KeyShown, MakeKey, OVERLAP};
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::permission::Permission;
 use domain::{ApiKeyId, RooftopId};
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 /// Mounts the routes.
 pub fn configure(config: &mut ServiceConfig<'_>) {
-    config.service(list).service(make).service(revoke);
+    config.service(list).service(make).service(rotate).service(revoke);
 }
 
 /// A key that is wanted.
@@ -58,6 +58,8 @@ pub struct KeyBody {
     last_used_at: Option<DateTime<Utc>>,
     /// Since when it does not work any more.
     revoked_at: Option<DateTime<Utc>>,
+    /// The key that takes its place; until this one ends, both work.
+    replaced_by: Option<Uuid>,
 }
 
 impl From<KeyShown> for KeyBody {
@@ -73,6 +75,7 @@ impl From<KeyShown> for KeyBody {
             expires_at: key.expires_at,
             last_used_at: key.last_used_at,
             revoked_at: key.revoked_at,
+            replaced_by: key.replaced_by.map(|id| id.0),
         }
     }
 }
@@ -105,6 +108,36 @@ pub async fn make(person: Person, app: web::Data<App>, body: web::Json<MakeKeyBo
     let body = body.into_inner();
     let ask = MakeKey { name: body.name, scopes: body.scopes, rooftop: body.rooftop, expires_at: body.expires_at };
     let made = app.api_keys().make(person.scope()?, ask).await?;
+    Ok(HttpResponse::Created().json(KeyMadeBody { key: made.key.into(), secret: made.secret }))
+}
+
+/// A key that is to be replaced.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RotateKeyBody {
+    /// So long the older key goes on, 0 to 168; 24 where absent.
+    #[schema(minimum = 0, maximum = 168)]
+    overlap_hours: Option<u16>,
+}
+
+/// Make a key in place of an older one, with its name, scopes and rooftop; both work for a time. Only a person who is
+/// signed in can.
+#[utoipa::path(tag = "API keys", params(("id" = Uuid, Path)), request_body = RotateKeyBody, responses(
+    (status = 201, description = "Made; its secret is told this once.", body = KeyMadeBody),
+    (status = 403, description = "The key has a scope that you do not have.", body = Problem),
+    (status = 404, description = "No such key.", body = Problem),
+    (status = 409, description = "The key has ended, or has a successor.", body = Problem),
+    (status = 422, description = "Fields need a correction.", body = Problem),
+))]
+#[post("/api-keys/{id}/rotate")]
+pub async fn rotate(
+    person: Person,
+    id: web::Path<ApiKeyId>,
+    app: web::Data<App>,
+    body: web::Json<RotateKeyBody>,
+) -> Result<HttpResponse, ApiError> {
+    let overlap = body.overlap_hours.map_or(OVERLAP, |hours| TimeDelta::hours(i64::from(hours)));
+    let made = app.api_keys().rotate(person.scope()?, id.into_inner(), overlap).await?;
     Ok(HttpResponse::Created().json(KeyMadeBody { key: made.key.into(), secret: made.secret }))
 }
 

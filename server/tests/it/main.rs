@@ -19,4 +19,5 @@ mod process;
 mod review;
 mod rig;
 mod rules;
+mod second_factor;
 mod strangers;

@@ -102,6 +102,7 @@ const ROUTES: &[Route] = &[
         PersonOnly,
         |ids| json!({"name": "k", "scopes": ["read_records"], "rooftop": ids.of("rooftops")}),
     ),
+    route("POST", "/api-keys/{id}/rotate", PersonOnly),
     route("DELETE", "/api-keys/{id}", Missing),
     route("GET", "/people", Own),
     with(
@@ -337,8 +338,14 @@ async fn another_groups_person_cannot_enter_this_group_or_end_its_sessions() {
     let signed_in = nobody.post("/sign-in", json!({"email": "bob@example.com", "password": PASSWORD})).await;
     let bobs_cookie = session_cookie(&signed_in);
 
-    let named =
-        ["/me/group", "/sessions/{id}", "/connections/{id}/oauth", "/api-keys", "/people/{id}/second-factor/reset"];
+    let named = [
+        "/me/group",
+        "/sessions/{id}",
+        "/connections/{id}/oauth",
+        "/api-keys",
+        "/people/{id}/second-factor/reset",
+        "/api-keys/{id}/rotate",
+    ];
     for route in ROUTES.iter().filter(|route| route.told == PersonOnly && named.contains(&route.path)) {
         let ask = nobody
             .ask(route.method.parse().unwrap(), &ids.fill(route.path))

@@ -111,7 +111,10 @@ async fn show(
             <p class="max-w-prose text-small text-muted">"Who changed what, and when. Entries cannot be changed: each carries the hash of the one before."</p>
             {filters(&typed, choices, filtered)}
             {(!typed.text("id").is_empty()).then(|| view! {
-                <p class="text-small">"Only what was done to " <code class="break-all">{typed.text("id").to_owned()}</code></p>
+                <p class="text-small break-words">
+                    "Only what was done to "
+                    {lines.first().and_then(|line| line.subject_name.clone()).unwrap_or_else(|| typed.text("id").to_owned())}
+                </p>
             })}
             <FormNotice error=error/>
             {if empty {
@@ -202,11 +205,11 @@ fn table(lines: Vec<TrailLine>) -> AnyView {
                     view! {
                         <tr class=ROW>
                             <td class=NUMBER>{line.seq}</td>
-                            <td class=TD><When at=line.at/></td>
-                            <td class=TD>{line.who}</td>
-                            <td class=TD>{line.action}</td>
-                            <td class=TD>{subject}</td>
-                            <td class=TD><code class="break-all">{line.detail}</code></td>
+                            <td class=TD><span class="sm:whitespace-nowrap"><When at=line.at/></span></td>
+                            <td class=TD><div class="sm:min-w-24">{line.who}</div></td>
+                            <td class=TD><span class="sm:whitespace-nowrap">{line.action}</span></td>
+                            <td class=TD><div class="min-w-28">{subject}</div></td>
+                            <td class=TD><div class="min-w-72 break-words text-small">{line.detail}</div></td>
                         </tr>
                     }
                 })

@@ -1,4 +1,4 @@
-//! Settings: API keys.
+//! Settings: API keys, made, rotated, revoked.
 
 use super::settings::{Part, frame, rooftops, tabs};
 use crate::portal::{Answer, Errors, PageProblem, Posted, Typed, Visitor, see_other};
@@ -8,10 +8,16 @@ use crate::ui::{
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use app::App;
-use app::api_keys::{KeyMade, KeyShown, MakeKey};
+use app::api_keys::{KeyMade, KeyShown, MakeKey, OVERLAP};
 use chrono::{DateTime, TimeDelta, Utc};
+use domain::ApiKeyId;
 use domain::permission::Permission;
 use leptos::prelude::*;
+use std::collections::BTreeMap;
+
+/// How long a key may go on beside its successor, in hours.
+const OVERLAPS: [(&str, &str); 5] =
+    [("0", "no time: it ends now"), ("1", "one hour"), ("24", "one day"), ("72", "three days"), ("168", "seven days")];
 
 /// `GET /settings/keys`
 pub async fn keys(request: HttpRequest, visitor: Visitor, app: web::Data<App>) -> Result<HttpResponse, PageProblem> {
@@ -29,13 +35,29 @@ pub async fn make_key(request: HttpRequest, posted: Posted, app: web::Data<App>)
         expires_at: days.map(|days| app.now() + TimeDelta::days(days)),
     };
     match app.api_keys().make(&posted.visitor.scope, ask).await {
-        Ok(made) => show_keys(&request, &posted.visitor, &app, Some(made), &Typed::default(), &Errors::default()).await,
+        Ok(made) => {
+            let typed = Typed::default().with("days", "90");
+            show_keys(&request, &posted.visitor, &app, Some(made), &typed, &Errors::default()).await
+        }
         Err(error) => {
             let mut errors = Errors::default();
             errors.take(error)?;
             show_keys(&request, &posted.visitor, &app, None, typed, &errors).await
         }
     }
+}
+
+/// `POST /settings/keys/{id}/rotate`: makes one in its place, and shows that this once.
+pub async fn rotate_key(
+    request: HttpRequest,
+    posted: Posted,
+    key: web::Path<domain::ApiKeyId>,
+    app: web::Data<App>,
+) -> Result<HttpResponse, PageProblem> {
+    let hours = posted.typed.text("overlap_hours").parse().ok().and_then(TimeDelta::try_hours);
+    let made = app.api_keys().rotate(&posted.visitor.scope, key.into_inner(), hours.unwrap_or(OVERLAP)).await?;
+    let typed = Typed::default().with("days", "90");
+    show_keys(&request, &posted.visitor, &app, Some(made), &typed, &Errors::default()).await
 }
 
 /// `POST /settings/keys/{id}/revoke`
@@ -68,6 +90,7 @@ async fn show_keys(
         places.insert(0, (String::new(), "All rooftops".to_owned()));
         let wrong_scopes = errors.of("scopes");
         let described = wrong_scopes.is_some().then_some("scopes-error");
+        let prefixes: BTreeMap<_, _> = keys.iter().map(|key| (key.id, key.prefix.clone())).collect();
         let content = view! {
             {made.map(|made| view! {
                 <div role="status" class="flex flex-col gap-1 rounded-md border border-line bg-raised p-4">
@@ -80,7 +103,7 @@ async fn show_keys(
             } else {
                 view! {
                     <Table caption="API keys" heads=&["Name", "Starts with", "May", "Status", "Last used", "Made", ""]>
-                        {keys.into_iter().map(|key| key_row(key, now)).collect_view()}
+                        {keys.into_iter().map(|key| key_row(key, &prefixes, now)).collect_view()}
                     </Table>
                 }
                     .into_any()
@@ -120,7 +143,7 @@ async fn show_keys(
     }))
 }
 
-fn key_row(key: KeyShown, now: DateTime<Utc>) -> AnyView {
+fn key_row(key: KeyShown, prefixes: &BTreeMap<ApiKeyId, String>, now: DateTime<Utc>) -> AnyView {
     let (tone, word) = if key.revoked_at.is_some() {
         (Tone::Quiet, "Revoked")
     } else if key.expires_at.is_some_and(|until| until <= now) {
@@ -129,12 +152,18 @@ fn key_row(key: KeyShown, now: DateTime<Utc>) -> AnyView {
         (Tone::Good, "Works")
     };
     let works = tone == Tone::Good;
+    let successor = key.replaced_by.and_then(|id| prefixes.get(&id).cloned());
+    let rotates = works && key.replaced_by.is_none();
+    let (field, rotated) = (format!("overlap-{}", key.id), key.name.clone());
     let may = key.scopes.iter().map(|scope| scope.name().replace('_', " ")).collect::<Vec<_>>().join(", ");
     let name = key.name.clone();
     view! {
         <tr class=ROW>
             <td class=TD><span class="font-medium">{key.name}</span></td>
-            <td class=TD><code>{key.prefix}</code></td>
+            <td class=TD>
+                <code>{key.prefix}</code>
+                {successor.map(|prefix| view! { <span class="block text-meta text-muted">"replaced by " <code>{prefix}</code></span> })}
+            </td>
             <td class=TD>{may}</td>
             <td class=TD>
                 <Status tone=tone word=word/>
@@ -143,6 +172,24 @@ fn key_row(key: KeyShown, now: DateTime<Utc>) -> AnyView {
             <td class=TD><Until at=key.last_used_at/></td>
             <td class=TD><When at=key.created_at/></td>
             <td class=TD>
+                {rotates.then(|| view! {
+                    <details>
+                        <summary class="min-h-6 cursor-pointer underline decoration-dotted">
+                            "Rotate" <span class="sr-only">{format!(" {rotated}")}</span>
+                        </summary>
+                        <Form action=format!("/settings/keys/{}/rotate", key.id) class="mt-2 mb-3 flex max-w-64 flex-col gap-2">
+                            <label class="text-meta text-muted" for=field.clone()>"A new key is made. This one goes on for"</label>
+                            <div class="flex flex-wrap gap-2">
+                                <select id=field name="overlap_hours" class="min-h-8 rounded-sm border border-line bg-raised px-2 text-small">
+                                    {OVERLAPS
+                                        .map(|(hours, words)| view! { <option value=hours selected=hours == "24">{words}</option> })
+                                        .collect_view()}
+                                </select>
+                                <Button label="Rotate" describes=rotated/>
+                            </div>
+                        </Form>
+                    </details>
+                })}
                 {works.then(|| view! {
                     <Form action=format!("/settings/keys/{}/revoke", key.id) class="contents">
                         <Button label="Revoke" kind=ButtonKind::Danger describes=name/>

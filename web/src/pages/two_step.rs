@@ -126,7 +126,7 @@ fn show_set_up(request: &HttpRequest, who: &SignedIn, begun: Option<SetUp>, erro
                     None => view! {
                         <p class="text-small">"You need an authenticator app: Google Authenticator, Microsoft Authenticator, 1Password, or any other."</p>
                         <Form action="/two-step/begin">
-                            <Field name="password" label="Your password" kind="password" autocomplete="current-password" help="It proves that this is you. Every other browser is signed out in the end." error=wrong_password/>
+                            <Field name="password" label="Your password" kind="password" autocomplete="current-password" help="It proves that this is you. Once it is on, every other browser is signed out." error=wrong_password/>
                             <Button label="Continue" kind=ButtonKind::Primary/>
                         </Form>
                     }

@@ -115,6 +115,7 @@ fn setting(config: &mut ServiceConfig) {
         .route("/settings/team/{role}/second-factor", post().to(lost_phone::reset))
         .route("/settings/keys", get().to(keys::keys))
         .route("/settings/keys", post().to(keys::make_key))
+        .route("/settings/keys/{id}/rotate", post().to(keys::rotate_key))
         .route("/settings/keys/{id}/revoke", post().to(keys::revoke_key))
         .route("/settings/audit", get().to(audit::audit))
         .route("/settings/audit/export", post().to(audit::export))

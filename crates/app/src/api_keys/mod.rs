@@ -1,4 +1,8 @@
-//! API keys: made, shown once, listed, revoked. `dl_` + 10 characters name a key, 43 more prove it.
+//! API keys: made, shown once, listed, rotated, revoked. `dl_` + 10 characters name a key, 43 more prove it.
+
+mod rotation;
+
+pub use rotation::{OVERLAP, OVERLAP_MAX};
 
 use crate::error::AppError;
 use crate::fields::Fields;
@@ -18,6 +22,14 @@ const PREFIX_CHARS: usize = 13;
 pub(crate) fn prefix_of(key: &str) -> Option<&str> {
     let prefix = key.get(..PREFIX_CHARS)?;
     (prefix.starts_with("dl_") && key.len() == PREFIX_CHARS + 1 + 43).then_some(prefix)
+}
+
+/// The prefix of a new key, and the whole of it.
+fn new_secret() -> (String, String) {
+    let letters: String = token::new_token().chars().filter(char::is_ascii_alphanumeric).take(10).collect();
+    let prefix = format!("dl_{letters:x<10}");
+    let secret = format!("{prefix}_{}", token::new_token());
+    (prefix, secret)
 }
 
 /// What can be done about API keys.
@@ -68,6 +80,8 @@ pub struct KeyShown {
     pub last_used_at: Option<DateTime<Utc>>,
     /// Since when it does not work any more.
     pub revoked_at: Option<DateTime<Utc>>,
+    /// The key that takes its place; until this one ends, both work.
+    pub replaced_by: Option<ApiKeyId>,
 }
 
 /// A new key: the only time its secret is told.
@@ -92,6 +106,7 @@ impl From<api_keys::ApiKey> for KeyShown {
             expires_at: key.expires_at,
             last_used_at: key.last_used_at,
             revoked_at: key.revoked_at,
+            replaced_by: key.replaced_by,
         }
     }
 }
@@ -103,12 +118,7 @@ impl ApiKeys<'_> {
     /// [`AppError::NotPermitted`], [`AppError::Invalid`], [`AppError::Store`].
     pub async fn make(self, scope: &TenantScope, ask: MakeKey) -> Result<KeyMade, AppError> {
         scope.require_at(None, Permission::ManageKeys)?;
-        let Actor::Person(made_by) = scope.actor() else {
-            return Err(AppError::Conflict {
-                code: "person_needed",
-                said: "only a person makes API keys, not another key".to_owned(),
-            });
-        };
+        let made_by = Self::maker(scope)?;
         let now = self.0.now();
         let mut fields = Fields::default();
         let name = fields.text("name", &ask.name, 100);
@@ -122,9 +132,7 @@ impl ApiKeys<'_> {
         for permission in &ask.scopes {
             scope.require_at(ask.rooftop, *permission)?;
         }
-        let letters: String = token::new_token().chars().filter(char::is_ascii_alphanumeric).take(10).collect();
-        let prefix = format!("dl_{letters:x<10}");
-        let secret = format!("{prefix}_{}", token::new_token());
+        let (prefix, secret) = new_secret();
         let mut scopes = ask.scopes;
         scopes.sort_unstable();
         scopes.dedup();
@@ -140,6 +148,7 @@ impl ApiKeys<'_> {
             expires_at: ask.expires_at,
             last_used_at: None,
             revoked_at: None,
+            replaced_by: None,
         };
         let tx = self.0.db().tenant(scope).await?;
         if let Some(rooftop) = ask.rooftop {
@@ -150,6 +159,17 @@ impl ApiKeys<'_> {
         audit::append(&tx, "api_key.created", "api_key", &key.id.to_string(), detail, now).await?;
         tx.commit().await?;
         Ok(KeyMade { key: key.into(), secret })
+    }
+
+    /// Only a person makes a key.
+    pub(super) fn maker(scope: &TenantScope) -> Result<UserId, AppError> {
+        match scope.actor() {
+            Actor::Person(person) => Ok(person),
+            Actor::Key(_) | Actor::Driveline => Err(AppError::Conflict {
+                code: "person_needed",
+                said: "only a person makes API keys, not another key".to_owned(),
+            }),
+        }
     }
 
     /// All keys, newest first.

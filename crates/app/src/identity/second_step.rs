@@ -70,7 +70,7 @@ pub(crate) fn plain(code: &str) -> Zeroizing<String> {
     Zeroizing::new(code.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase())
 }
 
-pub(crate) fn wrong_code() -> AppError {
+fn wrong_code() -> AppError {
     invalid("code", "This code is wrong, over or used. Wait for the next one, or use a recovery code.")
 }
 

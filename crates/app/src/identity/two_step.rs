@@ -1,8 +1,8 @@
 //! A person's own second factor: set up, confirmed, its recovery codes, switched off.
 
 use crate::error::AppError;
-use crate::fields::Fields;
-use crate::identity::second_step::{Proof, new_recovery_codes, plain, totp, wrong_code};
+use crate::fields::{Fields, invalid};
+use crate::identity::second_step::{Proof, new_recovery_codes, plain, totp};
 use crate::identity::session::about_person;
 use crate::identity::sign_in::{Guess, Guessed};
 use crate::identity::{Identity, Origin, SignedIn};
@@ -116,7 +116,10 @@ impl Identity<'_> {
         let tx = self.0.db().platform().await?;
         let proof = self.take_code(&tx, who.person, &person.email, &code).await?;
         if proof != Some(Proof::App) {
-            return Err(wrong_code());
+            return Err(invalid(
+                "code",
+                "This code is wrong, over or used. Wait for the next one; where all are wrong, let the phone set its clock by itself.",
+            ));
         }
         if !second_factors::confirm(&tx, who.person, now).await? {
             return Err(is_on());

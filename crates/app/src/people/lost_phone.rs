@@ -71,11 +71,11 @@ impl People<'_> {
     }
 
     /// The member, where this admin may reset their second factor.
-    async fn without_phone<'s>(
+    async fn without_phone(
         self,
-        who: &'s SignedIn,
+        who: &SignedIn,
         membership: Uuid,
-    ) -> Result<(&'s store::TenantScope, people::Person), AppError> {
+    ) -> Result<(&store::TenantScope, people::Person), AppError> {
         let scope = who.scope.as_ref().ok_or(store::NotPermitted(Permission::ManagePeople))?;
         scope.require_at(None, Permission::ManagePeople)?;
         let tx = self.0.db().tenant(scope).await?;

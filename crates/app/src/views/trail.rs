@@ -4,6 +4,7 @@ use super::Views;
 use crate::error::AppError;
 use chrono::{DateTime, Utc};
 use domain::permission::Permission;
+use serde_json::Value as Json;
 use store::TenantScope;
 use store::audit::{self, AuditEntry, Filter};
 use uuid::Uuid;
@@ -47,6 +48,21 @@ fn words(action: &str) -> String {
     action.replace('_', " ").replacen('.', ": ", 1)
 }
 
+/// What an entry says besides, as people read it: what is empty is left out.
+fn details(detail: &Json) -> String {
+    let Some(detail) = detail.as_object() else { return detail.to_string() };
+    let mut said: Vec<String> = detail
+        .iter()
+        .filter(|(_, value)| !value.is_null())
+        .map(|(name, value)| {
+            let value = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+            format!("{}: {value}", name.replace('_', " "))
+        })
+        .collect();
+    said.sort_unstable();
+    said.join(", ")
+}
+
 impl Views<'_> {
     /// A page of the trail, newest first, before `before`.
     ///
@@ -71,12 +87,8 @@ impl Views<'_> {
                 who: names.of(&entry.actor_kind, entry.actor_id),
                 action: words(&entry.action),
                 subject: entry.subject_kind.replace('_', " "),
-                subject_name: id_of(&entry).and_then(|id| names.of_id(id)),
-                detail: if entry.detail.as_object().is_some_and(|map| map.is_empty()) {
-                    String::new()
-                } else {
-                    entry.detail.to_string()
-                },
+                subject_name: id_of(&entry).and_then(|id| names.bare(id)),
+                detail: details(&entry.detail),
                 subject_kind: entry.subject_kind,
                 subject_id: entry.subject_id,
             })
@@ -98,5 +110,20 @@ impl Views<'_> {
         actors.sort_by(|(_, one), (_, other)| one.cmp(other));
         let said = |values: Vec<String>| values.into_iter().map(|value| (value.clone(), words(&value))).collect();
         Ok(TrailChoices { actors, actions: said(present.actions), subjects: said(present.subject_kinds) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_an_entry_says_besides_is_read_without_braces() {
+        assert_eq!(details(&json!({})), "");
+        assert_eq!(
+            details(&json!({"rooftop": null, "wrong_codes": 5, "how": "password", "scopes": ["review"]})),
+            r#"how: password, scopes: ["review"], wrong codes: 5"#
+        );
     }
 }
