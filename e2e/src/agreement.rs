@@ -60,14 +60,6 @@ pub struct Before {
     crm: Json,
 }
 
-/// How golden records stand in the CRM.
-struct InCrm {
-    /// Whose id a record there carries.
-    owned: u64,
-    /// Who has neither that nor a source there, and was not refused.
-    missing: u64,
-}
-
 impl Before {
     /// Asks the systems.
     ///
@@ -205,8 +197,9 @@ impl Agreement {
         };
         for object in ["customer", "deal"] {
             let delivered = self.line(&crm.name, object).map_or(0, |line| line.delivered);
-            let InCrm { owned, missing } = self.in_crm(group, crm, sandbox, object).await?;
+            let owned = number(&truth, &["by_driveline_id", object]);
             self.check(format!("{}: {object} delivered", crm.name), owned, delivered);
+            let missing = self.missing_in_crm(group, crm, sandbox, object).await?;
             self.check(format!("{}: golden records of kind {object} that it lacks", crm.name), 0, missing);
         }
         let held = list(overview, "connections")
@@ -237,22 +230,22 @@ impl Agreement {
         Ok(())
     }
 
-    /// How the golden records stand in the CRM. Where there are many without their id, so many of them are looked at.
-    async fn in_crm(
+    /// Golden records that neither carry their id in the CRM nor have a source there, of those that it did not refuse.
+    /// Where there are many without their id, so many of them are looked at.
+    async fn missing_in_crm(
         &self,
         group: &Bayside,
         crm: &Connection,
         sandbox: &Sandbox,
         object: &str,
-    ) -> anyhow::Result<InCrm> {
+    ) -> anyhow::Result<u64> {
         let kind = if object == "customer" { "contacts" } else { "deals" };
         let there = sandbox.lines(&format!("/_sim/hubspot/objects/{kind}")).await?;
         let own: BTreeSet<&str> =
             there.iter().filter_map(|record| record.pointer("/properties/driveline_id")?.as_str()).collect();
         let golden = all(&group.api, &format!("/records?object={object}")).await?;
-        // A contact of the CRM's own stays after a merge and keeps the id that leads to the survivor: it is not counted.
-        let (with, without): (Vec<&str>, Vec<&str>) =
-            golden.iter().map(|record| word(record, "id")).partition(|id| own.contains(id));
+        let without: Vec<&str> =
+            golden.iter().map(|record| word(record, "id")).filter(|id| !own.contains(id)).collect();
         let mut missing = 0;
         for id in without.iter().step_by(without.len().div_ceil(LOOKS_MAX).max(1)) {
             let record = group.api.get(&format!("/records/{id}")).await?;
@@ -262,7 +255,7 @@ impl Agreement {
             });
             missing += u64::from(!has_source && !is_excused);
         }
-        Ok(InCrm { owned: with.len() as u64, missing })
+        Ok(missing)
     }
 
     /// The website shows what is for sale, and nothing else.

@@ -285,6 +285,20 @@ pub struct Pushed {
     pub found: Option<Payload>,
 }
 
+impl Pushed {
+    /// Gone, with nothing more to tell.
+    #[must_use]
+    pub const fn withdrawn(out: &Outgoing) -> Self {
+        Self { golden: out.golden, outcome: Outcome::Withdrawn, echo: None, found: None }
+    }
+
+    /// Not written.
+    #[must_use]
+    pub const fn failed(out: &Outgoing, error: ConnectorError) -> Self {
+        Self { golden: out.golden, outcome: Outcome::Failed(error), echo: None, found: None }
+    }
+}
+
 /// Writing.
 #[async_trait]
 pub trait Push: Send + Sync {
@@ -320,6 +334,18 @@ pub trait Push: Send + Sync {
         object: ObjectKind,
         batch: &[Outgoing],
     ) -> Result<Vec<Pushed>, ConnectorError>;
+
+    /// Takes off records the mark by which we know ours, where we put one on what we write to: they are the system's
+    /// own, and their entities were merged into others. Each ends as [`Outcome::Withdrawn`], also where it has no mark
+    /// or is gone.
+    async fn let_go(
+        &self,
+        _access: &Access,
+        _object: ObjectKind,
+        batch: &[Outgoing],
+    ) -> Result<Vec<Pushed>, ConnectorError> {
+        Ok(batch.iter().map(Pushed::withdrawn).collect())
+    }
 }
 
 /// What a feed says of the dealership itself.

@@ -1,6 +1,6 @@
 //! How customers are judged: the model, where its bands begin, and the tenant's own rules on top.
 
-use crate::engine::model::probability;
+use crate::engine::model::{log2_odds, probability};
 use crate::engine::score::Weights;
 use crate::engine::{Band, Bands, Model};
 use crate::hierarchy::Rule;
@@ -46,10 +46,6 @@ impl Default for Rules {
 
 /// Log2 odds of what a rule joins: one in a million is wrong.
 const SURE: f64 = 20.0;
-
-fn log2_odds(probability: f64) -> f64 {
-    (probability / (1.0 - probability)).log2()
-}
 
 /// Model, bands and rules, ready to judge.
 #[derive(Clone, Debug)]

@@ -179,12 +179,7 @@ impl Evidence<'_> {
         }
         find(&mut verdict.lost, "golden customers with other values in the CRM", wrong.iter().map(String::as_str));
         let known: BTreeSet<&str> = state.goldens.iter().map(|golden| golden.id.as_str()).collect();
-        // The CRM's own contacts stay after a merge and keep the id that leads to the survivor.
-        let natives: BTreeSet<&str> = self.before.contacts.iter().map(|contact| contact.id.as_str()).collect();
-        let made_by_us = |golden: &str| {
-            owned.get(golden).is_some_and(|all| all.iter().any(|contact| !natives.contains(contact.id.as_str())))
-        };
-        let orphans = owned.keys().copied().filter(|golden| !known.contains(golden) && made_by_us(golden));
+        let orphans = owned.keys().copied().filter(|golden| !known.contains(golden));
         find(&mut verdict.duplicated, "contacts of golden records that are not there", orphans);
         let made = count(state.contacts.len()).saturating_sub(count(self.before.contacts.len()));
         // What we made is withdrawn where it turned out to be somebody who was there; nothing else may go.

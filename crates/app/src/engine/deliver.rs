@@ -1,15 +1,15 @@
 //! Step 7, the job that brings one connection's due targets up to date: read, close, call, open, write.
 
 use super::agree::deliver_job;
-use super::delivery::Delivery;
+use super::delivery::{Call, Delivery};
 use super::ingest::Origin;
 use super::prepare::Trouble;
 use super::{Engine, EngineError};
 use chrono::TimeDelta;
-use connectors::{Access, ConnectorError, Outcome, Outgoing, Push as PushTo, Pushed};
+use connectors::{Access, ConnectorError, Outgoing, Push as PushTo, Pushed};
 use domain::{ConnectionId, GoldenId, Lane, ObjectKind};
 use futures::FutureExt;
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use queue::{JobOutcome, Lease};
 use std::collections::{BTreeSet, HashMap};
 use std::panic::AssertUnwindSafe;
@@ -71,16 +71,22 @@ impl Engine {
         object: ObjectKind,
         batch: Vec<Delivery>,
     ) -> Result<Option<JobOutcome>, EngineError> {
-        let outgoing: Vec<Outgoing> = batch.iter().map(|delivery| delivery.out.clone()).collect();
-        let calls = outgoing.chunks(push.batch_max().max(1)).map(|chunk| push_each(push, access, object, chunk));
+        let of = |call: Call| -> Vec<Outgoing> {
+            batch.iter().filter(|delivery| delivery.call == call).map(|delivery| delivery.out.clone()).collect()
+        };
+        let (pushed, let_go) = (of(Call::Push), of(Call::LetGo));
+        let size = push.batch_max().max(1);
+        let calls = pushed.chunks(size).map(|chunk| push_each(push, access, object, chunk));
+        let further = let_go.chunks(size).map(|chunk| push.let_go(access, object, chunk));
         failpoint!("engine::deliver::before_call");
-        let answers = join_all(calls).await;
+        let (answers, further) = join(join_all(calls), join_all(further)).await;
         failpoint!("engine::deliver::after_call");
         let by_id: HashMap<GoldenId, &Delivery> = batch.iter().map(|d| (d.target.golden, d)).collect();
         let mut done: Vec<Pushed> = Vec::with_capacity(batch.len());
         let mut stopped: Option<ConnectorError> = None;
         let mut answered: BTreeSet<GoldenId> = BTreeSet::new();
-        for answer in answers {
+        let uncalled = Ok(of(Call::None).iter().map(Pushed::withdrawn).collect());
+        for answer in answers.into_iter().chain(further).chain([uncalled]) {
             match answer {
                 Ok(pushed) => {
                     answered.extend(pushed.iter().map(|p| p.golden));
@@ -152,16 +158,14 @@ async fn push_each(
                 let (first, second) = piece.split_at(piece.len() / 2);
                 open.extend([second, first]);
             }
-            Err(_) => done.extend(piece.iter().map(|out| Pushed {
-                golden: out.golden,
-                outcome: Outcome::Failed(ConnectorError::Refused {
+            Err(_) => done.extend(piece.iter().map(|out| {
+                let error = ConnectorError::Refused {
                     code: Trouble::OurCode.code().to_owned(),
                     said: Trouble::OurCode.said().into_owned(),
                     fix: Trouble::OurCode.fix().to_owned(),
                     evidence: None,
-                }),
-                echo: None,
-                found: None,
+                };
+                Pushed::failed(out, error)
             })),
         }
     }

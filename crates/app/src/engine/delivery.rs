@@ -29,6 +29,18 @@ pub(crate) struct Delivery {
     pub version: i64,
     /// What the system is known to hold.
     pub held: Option<Record>,
+    pub call: Call,
+}
+
+/// What is asked of the system for a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Call {
+    /// To hold it, or not to hold it any more.
+    Push,
+    /// To forget that it is one of ours: it is the system's own, and its entity was merged away.
+    LetGo,
+    /// Nothing: its entity was merged away, and the survivor has the record by now.
+    None,
 }
 
 impl Engine {
@@ -57,6 +69,7 @@ impl Engine {
         let refs = self.references(&tx, plan, object, ids).await?;
         let carried = self.carried(&tx, push.carries(object), &refs).await?;
         let mut taken = taken(&tx, plan, object, &due, &goldens).await?;
+        let inherited = inherited(&tx, plan, &due, &goldens).await?;
         let may_create = plan.objects.get(&object).is_some_and(|sync| sync.push == Push::CreateAndUpdate);
         let fields = push.fields(object);
         let (mut batch, mut early) = (Vec::with_capacity(due.len()), Vec::new());
@@ -90,6 +103,11 @@ impl Engine {
                     related: pointing.map(|p| carried_by(p, push.carries(object), &carried)).unwrap_or_default(),
                     may_create: may_create && !target.withdraw,
                     withdraw: target.withdraw,
+                },
+                call: match golden.merged_into {
+                    Some(_) if inherited.contains(&target.golden) => Call::None,
+                    Some(_) if target.withdraw && !target.made => Call::LetGo,
+                    Some(_) | None => Call::Push,
                 },
                 held,
                 target,
@@ -190,6 +208,33 @@ async fn taken(
         taken.entry(golden).or_default().push(key);
     }
     Ok(taken)
+}
+
+/// Those that were merged away and whose record there is the survivor's now.
+async fn inherited(
+    tx: &TenantTx,
+    plan: &ConnectionPlan,
+    due: &[TargetRow],
+    goldens: &HashMap<GoldenId, goldens::GoldenRow>,
+) -> Result<BTreeSet<GoldenId>, EngineError> {
+    let gone: Vec<&TargetRow> = due
+        .iter()
+        .filter(|target| goldens.get(&target.golden).is_some_and(|golden| golden.merged_into.is_some()))
+        .collect();
+    let survivors = goldens::survivors(tx, gone.iter().map(|target| target.golden)).await?;
+    let theirs = targets::of_goldens(tx, survivors.values().map(|golden| golden.0).collect()).await?;
+    let held: BTreeSet<(GoldenId, String)> = theirs
+        .into_iter()
+        .filter(|target| target.connection == plan.id)
+        .filter_map(|target| Some((target.golden, target.external_id?)))
+        .collect();
+    let is_held = |target: &&TargetRow| {
+        survivors
+            .get(&target.golden)
+            .zip(target.external_id.as_ref())
+            .is_some_and(|(survivor, key)| held.contains(&(*survivor, key.clone())))
+    };
+    Ok(gone.into_iter().filter(is_held).map(|target| target.golden).collect())
 }
 
 #[derive(Default)]

@@ -256,14 +256,8 @@ async fn by_key(
     } else {
         lookup::told_apart(tx, usable.iter().map(|record| record.id.0).collect()).await?
     };
-    let known: Vec<Known> = known
-        .into_iter()
-        .map(|row| Known {
-            id: row.id,
-            golden: row.golden,
-            record: row.doc.known_as().unwrap_or(&row.doc.record).clone(),
-        })
-        .collect();
+    let known: Vec<Known> =
+        known.into_iter().map(|row| Known { id: row.id, golden: row.golden, record: row.doc.spoken() }).collect();
     let probes: Vec<Probe<'_>> = usable
         .iter()
         .map(|record| Probe {
@@ -289,11 +283,11 @@ async fn by_key(
     Ok(Identified { assignments, questions })
 }
 
-fn person(row: MemberRow, landscape: &Landscape) -> Person {
+pub(super) fn person(row: MemberRow, landscape: &Landscape) -> Person {
     Person {
         id: row.id,
         golden: Some(row.golden),
-        record: row.doc.own.filter(|own| !own.is_empty()).unwrap_or(row.doc.record),
+        record: row.doc.spoken(),
         rooftop: landscape.connection(row.connection).and_then(|connection| connection.rooftop),
         may_leave: false,
     }

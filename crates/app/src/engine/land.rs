@@ -45,15 +45,18 @@ impl Fresh {
         self.own.as_ref()
     }
 
+    fn known_as(&self) -> Option<&Record> {
+        self.own.as_ref().filter(|own| !own.is_empty())
+    }
+
     /// What it is known by: its system's own words, unless it has none.
     pub(crate) fn speaks(&self) -> &Record {
-        self.own.as_ref().filter(|own| !own.is_empty()).unwrap_or(&self.prepared.checked.record)
+        self.known_as().unwrap_or(&self.prepared.checked.record)
     }
 
     /// The same as matching reads it, where it was cleaned already.
     pub(crate) fn cleaned(&self) -> Keys {
-        let own = self.own.as_ref().filter(|own| !own.is_empty());
-        match (own, &self.prepared.person) {
+        match (self.known_as(), &self.prepared.person) {
             (None, Some(person)) => person.cleaned.clone(),
             (Some(_), _) | (None, None) => person_keys(self.speaks()),
         }

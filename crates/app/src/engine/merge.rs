@@ -6,7 +6,7 @@ use domain::{GoldenId, Lane, ObjectKind};
 use std::collections::BTreeSet;
 use store::engine::goldens::{self, GoldenState};
 use store::engine::landscape::Landscape;
-use store::engine::{candidates, records, take_turn, targets};
+use store::engine::{candidates, handover, records, take_turn};
 use store::{StoreError, TenantTx};
 use uuid::Uuid;
 
@@ -30,7 +30,7 @@ impl Engine {
         row.updated_at = now;
         goldens::write(tx, &[row]).await?;
         candidates::follow_merge(tx, from, to).await?;
-        for connection in targets::hand_over(tx, from, to, moved.clone(), now).await? {
+        for connection in handover::hand_over(tx, from, to, moved.clone(), now).await? {
             self.ask_to_deliver(tx, connection, Lane::Lead).await?;
         }
         self.settle_again(tx, object, [to].into()).await?;
@@ -75,8 +75,8 @@ impl Engine {
             row.updated_at = now;
             goldens::write(tx, &[row]).await?;
         }
-        targets::hand_back(tx, entity, out, now).await?;
-        targets::wanted_again(tx, out, now).await?;
+        handover::hand_back(tx, entity, out, now).await?;
+        handover::wanted_again(tx, out, now).await?;
         self.settle_again(tx, object, [entity, out].into()).await?;
         candidates::follow_split(tx, entity, out, now).await
     }

@@ -110,7 +110,8 @@ fn one(
     let held = here.map(|member| member.doc.record.only(fields));
     let hash = agreement(&wanted, held.as_ref(), withdraw);
     let key = here.map(|member| member.external_id.clone()).or_else(|| before.and_then(|t| t.external_id.clone()));
-    let in_step = (!withdraw && held.as_ref() == Some(&wanted))
+    let is_asked_anew = before.is_some_and(TargetRow::is_asked_anew);
+    let in_step = (!withdraw && held.as_ref() == Some(&wanted) && !is_asked_anew)
         || before.is_some_and(|target| target.delivered_hash == hash && target.state == TargetState::Settled);
     if in_step && before.is_none() {
         return None;
@@ -137,6 +138,7 @@ fn one(
         delivered_version: if in_step { entity.version } else { before.map_or(0, |target| target.delivered_version) },
         delivered_hash: if in_step { hash } else { before.map(|t| t.delivered_hash.clone()).unwrap_or_default() },
         external_id: key,
+        made: before.is_some_and(|target| target.made),
         state: if in_step { TargetState::Settled } else { TargetState::Due },
         withdraw,
         attempts: 0,
@@ -149,12 +151,12 @@ fn one(
 
 /// An entity's record in a system: the one that we write to, else its oldest. A system may hold somebody twice.
 pub(crate) fn there<'a>(
-    members: impl IntoIterator<Item = &'a MemberRow, IntoIter: Clone>,
+    members: &'a [MemberRow],
     connection: ConnectionId,
     key: Option<&str>,
 ) -> Option<&'a MemberRow> {
-    let mut of_it = members.into_iter().filter(move |member| member.connection == connection);
-    of_it.clone().find(|member| Some(member.external_id.as_str()) == key).or_else(|| of_it.next())
+    let of_it = || members.iter().filter(|member| member.connection == connection);
+    of_it().find(|member| Some(member.external_id.as_str()) == key).or_else(|| of_it().next())
 }
 
 /// A hash of what should be at a system and what is there: while neither changes, there is nothing to write.

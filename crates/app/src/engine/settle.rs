@@ -1,6 +1,6 @@
 //! Writing down how deliveries went: what a system answered, what it refused, what waits.
 
-use super::delivery::Delivery;
+use super::delivery::{Call, Delivery};
 use super::freed::freed;
 use super::keep::Kept;
 use super::plan::agreement;
@@ -18,23 +18,7 @@ use store::engine::failures::{self, Report};
 use store::engine::landscape::{ConnectionPlan, Landscape};
 use store::engine::records::{self, RecordState, SourceDoc, Write};
 use store::engine::targets::{self, Delivered, Missed, TargetState, Whose};
-use store::engine::{candidates, goldens};
-
-/// Which of these entities were merged, and into which.
-async fn merged_meanwhile(
-    tx: &TenantTx,
-    by_id: &HashMap<GoldenId, &Delivery>,
-) -> Result<HashMap<GoldenId, GoldenId>, EngineError> {
-    let ids = by_id.keys().map(|id| id.0).collect();
-    let mut survivors = HashMap::new();
-    for gone in goldens::by_ids(tx, ids).await?.into_iter().filter(|row| row.merged_into.is_some()) {
-        // The survivor may have been merged in turn.
-        if let Some(survivor) = goldens::find(tx, gone.id).await? {
-            survivors.insert(gone.id, survivor.id);
-        }
-    }
-    Ok(survivors)
-}
+use store::engine::{candidates, goldens, handover};
 
 /// The longest key of a system, in bytes: longer ones fit no index.
 const KEY_BYTES_MAX: usize = 2_000;
@@ -59,7 +43,7 @@ impl Engine {
         let (fields, exclusive) = (push.fields(object), push.exclusive(object));
         let mut given_up = Vec::new();
         let mut notes = Notes::default();
-        let merged = merged_meanwhile(tx, by_id).await?;
+        let merged = goldens::survivors(tx, by_id.keys().copied()).await?;
         let mut withdrawn = Vec::new();
         let (mut delivered, mut reports, mut mended, mut echoes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for pushed in done {
@@ -75,7 +59,8 @@ impl Engine {
             let key = match outcome {
                 Outcome::Created { external_id } | Outcome::Updated { external_id } => Some(external_id),
                 Outcome::Withdrawn => {
-                    withdrawn.extend(delivery.out.external_id.clone().filter(|_| survivor.is_some()));
+                    let is_removed = survivor.is_some() && delivery.call == Call::Push;
+                    withdrawn.extend(delivery.out.external_id.clone().filter(|_| is_removed));
                     None
                 }
                 Outcome::Absent => None,
@@ -100,7 +85,7 @@ impl Engine {
             if let (Some(key), Some(survivor)) = (&key, survivor) {
                 // It was merged while this was on its way.
                 let pair = (pushed.golden, survivor);
-                if targets::arrived_late(tx, plan.id, object, pair, (key, whose), now).await? {
+                if handover::arrived_late(tx, plan.id, object, pair, (key, whose), now).await? {
                     echoes.extend(echo.map(|echo| (survivor, echo)));
                 }
                 continue;

@@ -1,6 +1,7 @@
 //! Taking one entity apart at any time, by its source records.
 
 use super::candidates::keep_apart;
+use super::identify::person;
 use super::judge::Counted;
 use super::{Engine, EngineError, reach};
 use domain::permission::Permission;
@@ -109,15 +110,9 @@ impl Engine {
         let spoken_for: BTreeSet<GoldenId> =
             rows.iter().filter(|row| row.doc.known_as().is_some()).map(|row| row.golden).collect();
         let people: Vec<Person> = rows
-            .iter()
+            .into_iter()
             .filter(|row| row.doc.known_as().is_some() || !spoken_for.contains(&row.golden))
-            .map(|row| Person {
-                id: row.id,
-                golden: Some(row.golden),
-                record: row.doc.known_as().unwrap_or(&row.doc.record).clone(),
-                rooftop: landscape.connection(row.connection).and_then(|connection| connection.rooftop),
-                may_leave: false,
-            })
+            .map(|row| person(row, &landscape))
             .collect();
         let ids = people.iter().map(|person| person.id.0).collect();
         let side = |of: GoldenId| -> Vec<u32> {

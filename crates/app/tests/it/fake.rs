@@ -317,6 +317,22 @@ impl Push for System {
         }
         Ok(done)
     }
+
+    async fn let_go(
+        &self,
+        _access: &Access,
+        object: ObjectKind,
+        batch: &[Outgoing],
+    ) -> Result<Vec<Pushed>, ConnectorError> {
+        self.unavailable()?;
+        let mut records = self.records.lock().unwrap();
+        for key in batch.iter().filter_map(|out| out.external_id.clone()) {
+            if let Some(Json::Object(body)) = records.get_mut(&(object, key)) {
+                body.remove("driveline");
+            }
+        }
+        Ok(batch.iter().map(Pushed::withdrawn).collect())
+    }
 }
 
 struct Open;

@@ -10,7 +10,7 @@ use domain::{Field, GoldenId, ObjectKind};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use store::engine::targets::Whose;
-use store::engine::{candidates, links, review, targets};
+use store::engine::{candidates, handover, links, review, targets};
 
 const CUSTOMER: ObjectKind = ObjectKind::Customer;
 
@@ -136,9 +136,15 @@ async fn two_contacts_of_the_crms_own_both_stay_when_they_turn_out_to_be_one_per
         (1, 2),
         "its people's work is not ours to remove"
     );
+    let survivor = here.goldens(CUSTOMER).await[0].id;
+    let marks = || CRM.all(CUSTOMER).iter().map(|body| body["driveline"].clone()).collect::<Vec<_>>();
+    assert_eq!(marks().iter().filter(|mark| !mark.is_null()).collect::<Vec<_>>(), [&json!(survivor)]);
+    let due = here.test.count("SELECT count(*) FROM target WHERE state = 1").await;
+    assert_eq!(due, 0, "it is let go once and done");
     here.engine.decide_candidate(&here.scope, pair.id, Verdict::Undo).await.unwrap();
     here.work().await;
     assert_eq!((here.goldens(CUSTOMER).await.len(), CRM.all(CUSTOMER).len()), (2, 2));
+    assert!(marks().iter().all(|mark| !mark.is_null()), "each is known as its own again: {:?}", marks());
 }
 
 #[tokio::test]
@@ -207,7 +213,7 @@ async fn a_creation_that_was_on_its_way_during_a_merge_leaves_nothing_behind() {
     CRM.put(CUSTOMER, "late", person("Ann", "Walker", json!({"driveline": pair.right})));
     let tx = here.test.db.tenant(&here.scope).await.unwrap();
     let taken =
-        targets::arrived_late(&tx, here.crm, CUSTOMER, (pair.right, pair.left), ("late", Whose::Ours), Utc::now());
+        handover::arrived_late(&tx, here.crm, CUSTOMER, (pair.right, pair.left), ("late", Whose::Ours), Utc::now());
     assert!(taken.await.unwrap(), "the survivor has none there yet");
     tx.commit().await.unwrap();
     here.work().await;
@@ -219,7 +225,7 @@ async fn a_creation_that_was_on_its_way_during_a_merge_leaves_nothing_behind() {
     CRM.put(CUSTOMER, "later", person("Ann", "Walker", json!({"driveline": pair.right})));
     let tx = here.test.db.tenant(&here.scope).await.unwrap();
     let taken =
-        targets::arrived_late(&tx, here.crm, CUSTOMER, (pair.right, pair.left), ("later", Whose::Ours), Utc::now());
+        handover::arrived_late(&tx, here.crm, CUSTOMER, (pair.right, pair.left), ("later", Whose::Ours), Utc::now());
     assert!(!taken.await.unwrap());
     tx.commit().await.unwrap();
     here.set_state(here.crm, "active").await;

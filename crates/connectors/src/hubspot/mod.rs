@@ -13,6 +13,7 @@ mod api;
 mod oauth;
 mod properties;
 mod read;
+mod search;
 mod setup;
 mod webhooks;
 mod wire;

@@ -4,8 +4,9 @@ use super::HubSpot;
 use super::api;
 use super::properties::{OWN_ID, fields, of_record, wanted};
 use super::read::{add_contacts, kind_of, payload};
+use super::search::is_same;
 use super::setup;
-use super::wire::{BatchAnswer, BatchRead, Id, Input, Inputs, ItemError, Kind, Pair};
+use super::wire::{BatchAnswer, Id, Input, Inputs, ItemError, Kind, Pair};
 use crate::access::Access;
 use crate::connector::{Outcome, Outgoing, Payload, Push, Pushed};
 use crate::error::ConnectorError;
@@ -13,9 +14,8 @@ use crate::vendor_http::{Answer, Effect};
 use async_trait::async_trait;
 use domain::{Field, ObjectKind};
 use serde::Serialize;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 /// The vendor's ceiling of a batch.
 const BATCH_MAX: usize = 100;
@@ -44,14 +44,23 @@ impl Push for HubSpot {
         object: ObjectKind,
         batch: &[Outgoing],
     ) -> Result<Vec<Pushed>, ConnectorError> {
-        let kind = kind_of(object)?;
-        let done = batch.iter().map(|_| None).collect();
-        let mut writing = Writing { access, kind, batch, done, found: BTreeMap::new() };
+        let mut writing = Writing::of(access, object, batch)?;
         writing.withdraw().await?;
         writing.update_known().await?;
         writing.find_and_upsert().await?;
         writing.link().await?;
         writing.read_back().await;
+        Ok(writing.finish())
+    }
+
+    async fn let_go(
+        &self,
+        access: &Access,
+        object: ObjectKind,
+        batch: &[Outgoing],
+    ) -> Result<Vec<Pushed>, ConnectorError> {
+        let mut writing = Writing::of(access, object, batch)?;
+        writing.unmark().await?;
         Ok(writing.finish())
     }
 }
@@ -67,9 +76,9 @@ enum Done {
 }
 
 /// A batch on its way.
-struct Writing<'a> {
+pub(super) struct Writing<'a> {
     access: &'a Access,
-    kind: Kind,
+    pub(super) kind: Kind,
     batch: &'a [Outgoing],
     /// One place per record of the batch.
     done: Vec<Option<Done>>,
@@ -77,40 +86,12 @@ struct Writing<'a> {
     found: BTreeMap<usize, Payload>,
 }
 
-/// A contact that a search found.
-struct Found {
-    id: String,
-    own_id: Option<String>,
-    as_it_was: Payload,
-}
-
-impl Found {
-    fn read(kind: Kind, body: Map<String, Json>) -> Result<Self, ConnectorError> {
-        let as_it_was = payload(kind, body)?;
-        let mut found = Self { id: as_it_was.external_id.clone(), own_id: None, as_it_was };
-        found.own_id = found.property(OWN_ID).map(ToOwned::to_owned);
-        Ok(found)
+impl<'a> Writing<'a> {
+    fn of(access: &'a Access, object: ObjectKind, batch: &'a [Outgoing]) -> Result<Self, ConnectorError> {
+        let done = batch.iter().map(|_| None).collect();
+        Ok(Self { access, kind: kind_of(object)?, batch, done, found: BTreeMap::new() })
     }
 
-    fn property(&self, name: &str) -> Option<&str> {
-        self.as_it_was.body.get("properties")?.get(name)?.as_str()
-    }
-
-    /// Every address it is found by.
-    fn addresses(&self) -> Vec<String> {
-        let further = self.property("hs_additional_emails").into_iter().flat_map(|all| all.split(';'));
-        self.property("email").into_iter().chain(further).map(|address| address.trim().to_lowercase()).collect()
-    }
-}
-
-/// What a search found, by driveline id and by e-mail.
-#[derive(Default)]
-struct Search {
-    by_own: BTreeMap<String, String>,
-    by_email: BTreeMap<String, Arc<Found>>,
-}
-
-impl Writing<'_> {
     fn set(&mut self, place: usize, done: Done) {
         if let Some(slot) = self.done.get_mut(place) {
             *slot = Some(done);
@@ -127,7 +108,12 @@ impl Writing<'_> {
     }
 
     /// Posts, and makes our properties where the account does not have them yet.
-    async fn post<B: Serialize + Sync>(&self, effect: Effect, tail: &str, body: &B) -> Result<Answer, ConnectorError> {
+    pub(super) async fn post<B: Serialize + Sync>(
+        &self,
+        effect: Effect,
+        tail: &str,
+        body: &B,
+    ) -> Result<Answer, ConnectorError> {
         let answer = api::post(self.access, effect, self.path(tail)?, body).await?;
         if !setup::is_wanted(&answer) {
             return Ok(answer);
@@ -158,6 +144,31 @@ impl Writing<'_> {
         let places: Vec<usize> = leaving.iter().map(|(place, _)| *place).collect();
         for place in places {
             self.set(place, Done::Withdrawn);
+        }
+        Ok(())
+    }
+
+    /// Takes our id off: an empty value clears a property.
+    async fn unmark(&mut self) -> Result<(), ConnectorError> {
+        let cleared = BTreeMap::from([(OWN_ID.to_owned(), String::new())]);
+        let inputs = self
+            .open()
+            .into_iter()
+            .filter_map(|(place, out)| {
+                let properties = cleared.clone();
+                let trace = out.idempotency_key.clone();
+                let input =
+                    Input { id: out.external_id.clone()?, id_property: None, object_write_trace_id: trace, properties };
+                Some((place, input))
+            })
+            .collect();
+        for (place, result) in self.write("batch/update", inputs).await? {
+            match result {
+                Err((_, error)) if error.category != "OBJECT_NOT_FOUND" => {
+                    self.set(place, Done::Failed(failed(&error)))
+                }
+                Ok(_) | Err(_) => self.set(place, Done::Withdrawn),
+            }
         }
         Ok(())
     }
@@ -287,61 +298,6 @@ impl Writing<'_> {
             self.set(place, Done::Failed(error));
         }
         Ok(())
-    }
-
-    /// What there is already. An upsert by our own key finds its record by itself, so that key is only looked for where
-    /// nothing may be created.
-    async fn search(&self, outs: &[&Outgoing]) -> Result<Search, ConnectorError> {
-        let careful: Vec<&Outgoing> = outs.iter().filter(|out| !out.may_create).copied().collect();
-        let mut search = Search { by_own: self.find_own(&careful).await?, ..Search::default() };
-        let emails: BTreeSet<String> = match self.kind {
-            Kind::Contacts => {
-                outs.iter().filter_map(|out| out.record.text(Field::EMAIL).map(str::to_lowercase)).collect()
-            }
-            Kind::Deals => BTreeSet::new(),
-        };
-        for body in self.read_by("email", emails.into_iter().collect(), &wanted(self.kind)).await? {
-            let found = Arc::new(Found::read(self.kind, body)?);
-            for address in found.addresses() {
-                search.by_email.insert(address, found.clone());
-            }
-        }
-        Ok(search)
-    }
-
-    async fn find_own(&self, outs: &[&Outgoing]) -> Result<BTreeMap<String, String>, ConnectorError> {
-        let keys = outs.iter().map(|out| out.golden.to_string()).collect();
-        let found = self.read_by(OWN_ID, keys, &[OWN_ID.to_owned()]).await?;
-        Ok(found
-            .iter()
-            .filter_map(|body| {
-                let own = body.get("properties")?.get(OWN_ID)?.as_str()?.to_owned();
-                Some((own, body.get("id")?.as_str()?.to_owned()))
-            })
-            .collect())
-    }
-
-    async fn read_by(
-        &self,
-        property: &'static str,
-        keys: Vec<String>,
-        properties: &[String],
-    ) -> Result<Vec<Map<String, Json>>, ConnectorError> {
-        if keys.is_empty() {
-            return Ok(Vec::new());
-        }
-        let body = BatchRead {
-            inputs: keys.into_iter().map(|id| Id { id }).collect(),
-            id_property: (property != "id").then_some(property),
-            properties,
-            properties_with_history: [],
-        };
-        let answer = self.post(Effect::Reads, "batch/read", &body).await?;
-        match answer.status.as_u16() {
-            // 207: some of the keys are not there, which is an answer.
-            200 | 207 => Ok(answer.json::<BatchAnswer>()?.results),
-            _ => Err(api::refused(&answer)),
-        }
     }
 
     /// Writes inputs and tells each one's result. Where the vendor refuses a whole batch for one bad input, halves of
@@ -529,28 +485,6 @@ fn matched(kind: Kind, inputs: Vec<(usize, Input)>, told: BatchAnswer) -> Result
         }
     }
     Ok(written)
-}
-
-/// Whether a contact with the same address is the same person: ours already, or nobody's and of the same name.
-fn is_same(found: &Found, out: &Outgoing) -> bool {
-    if let Some(own) = &found.own_id {
-        return *own == out.golden.to_string();
-    }
-    let ours = |field: Field| out.record.text(field).map(str::to_lowercase);
-    let theirs = |property: &str| found.property(property).map(str::to_lowercase);
-    let agrees = |theirs: Option<String>, ours: Option<String>| match (theirs, ours) {
-        (Some(theirs), Some(ours)) => theirs == ours,
-        (None, _) | (_, None) => true,
-    };
-    let surname = match (theirs("lastname"), ours(Field::LAST_NAME)) {
-        (Some(theirs), Some(ours)) => theirs == ours,
-        // Neither is a person by name: companies, or nothing but an address.
-        (None, None) => agrees(theirs("company"), ours(Field::COMPANY_NAME)),
-        // A company and the person who answers its mail are two.
-        (Some(_), None) => ours(Field::COMPANY_NAME).is_none(),
-        (None, Some(_)) => theirs("company").is_none(),
-    };
-    surname && agrees(theirs("firstname"), ours(Field::FIRST_NAME))
 }
 
 fn is_about_email(error: &ItemError) -> bool {

@@ -255,6 +255,26 @@ async fn a_contact_that_is_there_already_is_found_and_not_made_again() {
 }
 
 #[tokio::test]
+async fn a_contact_of_the_accounts_own_that_is_let_go_stays_as_it_is_without_our_id() {
+    let bench = Bench::start(Fixture).await;
+    let theirs = add(&bench, "contacts", json!({"email": "ann1@example.com", "lastname": "Lee1"})).await;
+    let mut known = bench.outgoing(1);
+    known.external_id = Some(theirs.clone());
+    bench.push(&bench.access(), std::slice::from_ref(&known)).await.unwrap();
+    let marked = get(&bench, "contacts", &theirs).await["properties"].clone();
+    assert_eq!(marked["driveline_id"], known.golden.to_string());
+    let mut gone = bench.outgoing(2);
+    gone.external_id = Some("424242".to_owned());
+
+    let push = bench.connector().push(ObjectKind::Customer).unwrap();
+    let pushed = push.let_go(&bench.access(), ObjectKind::Customer, &[known, gone]).await.unwrap();
+
+    assert!(pushed.iter().all(|pushed| matches!(pushed.outcome, Outcome::Withdrawn)), "{pushed:?}");
+    let after = get(&bench, "contacts", &theirs).await["properties"].clone();
+    assert_eq!((&after["driveline_id"], &after["lastname"]), (&Json::Null, &marked["lastname"]));
+}
+
+#[tokio::test]
 async fn a_contact_that_is_known_to_be_somebody_elses_is_not_taken_over() {
     let bench = Bench::start(Fixture).await;
     let theirs =

@@ -129,6 +129,8 @@ async fn what_we_send_and_what_the_simulator_answers_is_what_the_vendor_document
     let pull = bench.connector().pull(ObjectKind::Customer).unwrap();
     assert!(pull.one(&access, ObjectKind::Customer, &created).await.unwrap().is_some());
     assert!(pull.one(&access, ObjectKind::Customer, "424242").await.unwrap().is_none());
+    let push = bench.connector().push(ObjectKind::Customer).unwrap();
+    push.let_go(&access, ObjectKind::Customer, &batch[..2]).await.unwrap();
     batch[0].withdraw = true;
     bench.push(&access, &batch[..1]).await.unwrap();
     access.credentials = bench.access_with(BTreeMap::from([("token".to_owned(), "wrong".to_owned())])).credentials;

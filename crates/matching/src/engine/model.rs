@@ -132,6 +132,11 @@ pub(crate) fn log2_sum(a: f64, b: f64) -> f64 {
     if high.is_infinite() { high } else { high + (low - high).exp2().ln_1p() / std::f64::consts::LN_2 }
 }
 
+/// The log2 odds of a probability.
+pub(crate) fn log2_odds(probability: f64) -> f64 {
+    (probability / (1.0 - probability)).log2()
+}
+
 /// The probability that belongs to log2 odds.
 #[must_use]
 pub fn probability(log2_odds: f64) -> f64 {

@@ -5,7 +5,7 @@ use super::block::{BlockLimits, Blocking, over_shared};
 use super::cluster::{ClusterRules, Decided, cluster};
 use super::compare::Comparer;
 use super::field::Slot;
-use super::model::{Model, probability};
+use super::model::{Model, log2_odds, probability};
 use super::pattern::Pattern;
 use super::score::{Bases, Edge, Scorer};
 use super::table::{RecordNo, Table};
@@ -42,8 +42,8 @@ pub struct Found {
 pub(crate) const NAMED_MIN: f64 = 0.001;
 /// The same for the first look.
 const FIRST_MIN: f64 = 0.3;
-/// A pattern whose ceiling is below this share of what is asked for is not scored; the rest is for rounding.
-const HOPELESS: f64 = 0.999;
+/// A pattern whose ceiling is further below what is asked for is not scored; the sums of the two are not rounded alike.
+const ROUNDING_BITS: f64 = 1e-6;
 /// The least probability that joins records into a cluster.
 pub const DEFAULT_CUT: f64 = 0.5;
 
@@ -105,6 +105,7 @@ pub fn run(table: &mut Table, wish: Wish, prior: &Model, mut at: impl FnMut(Stag
 
 fn score(table: &Table, model: &Model, pairs: &[(RecordNo, RecordNo, Pattern)], least: f64) -> Vec<Edge> {
     let scorer = Scorer::new(table, model);
+    let hopeless = log2_odds(least) - ROUNDING_BITS;
     let mut edges: Vec<Edge> = pairs
         .par_chunks(1 << 14)
         .map_init(Bases::default, |bases, chunk| {
@@ -112,7 +113,7 @@ fn score(table: &Table, model: &Model, pairs: &[(RecordNo, RecordNo, Pattern)], 
             for (left, right, pattern) in chunk {
                 let base = bases.of(&scorer, *pattern);
                 // No value is rare enough to make up for this.
-                if probability(base.ceiling) < least * HOPELESS {
+                if base.ceiling < hopeless {
                     continue;
                 }
                 let log2_odds = scorer.score_from(base.likelihoods, *pattern, *left, *right);

@@ -321,3 +321,58 @@ impl Bases {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clean::{Row, clean};
+    use crate::engine::compare::Comparer;
+    use crate::engine::field::Input;
+    use crate::engine::prior;
+    use proptest::prelude::*;
+
+    /// Few words, some of them slips and exchanges of others, so that every level of likeness comes up.
+    const NAMES: [&str; 6] = ["", "Catherine", "Catharine", "Kate", "Martin", "Lopez"];
+    const EMAILS: [&str; 4] = ["", "kate@example.com", "kate@example.org", "martin.lopez@example.com"];
+    const PHONES: [&str; 4] = ["", "4155550100", "4155550101", "2125550111"];
+    const STREETS: [&str; 4] = ["", "12 Oak Street", "12 Oak St", "99 Harbour Lane"];
+    const ZIPS: [&str; 3] = ["", "94107", "94110"];
+    const BIRTHS: [&str; 4] = ["", "1980-02-03", "1980-03-02", "1951-12-30"];
+
+    prop_compose! {
+        fn cells()(first in 0..6_usize, last in 0..6_usize, email in 0..4_usize, phone in 0..4_usize,
+                   street in 0..4_usize, zip in 0..3_usize, birth in 0..4_usize) -> [(Input, &'static str); 7] {
+            [(Input::First, NAMES[first]), (Input::Last, NAMES[last]), (Input::Email, EMAILS[email]),
+             (Input::Phone, PHONES[phone]), (Input::Street, STREETS[street]), (Input::Zip, ZIPS[zip]),
+             (Input::Birth, BIRTHS[birth])]
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_values_lift_a_pair_above_the_ceiling_of_its_pattern(
+            rows in prop::collection::vec((cells(), 0..8_u32), 2..24),
+        ) {
+            let row = |cells: &[(Input, &'static str)]| {
+                clean(&cells.iter().filter(|cell| !cell.1.is_empty()).fold(Row::new(), |row, (field, text)| row.with(*field, text)))
+            };
+            let records: Vec<_> = rows.iter().enumerate().map(|(n, (cells, _))| (n.to_string(), row(cells))).collect();
+            let mut table = Table::default();
+            table.extend(&records, 0);
+            let model = prior::model();
+            let people: Vec<u32> = rows.iter().map(|(_, person)| *person).collect();
+            for is_counted_by_people in [false, true] {
+                if is_counted_by_people {
+                    table.count_by(&people);
+                }
+                let scorer = Scorer::new(&table, &model);
+                let mut comparer = Comparer::new(&table);
+                for (a, b) in (0..records.len() as u32).flat_map(|a| (0..a).map(move |b| (b, a))) {
+                    let pattern = comparer.compare(a, b);
+                    let (score, ceiling) = (scorer.score(pattern, a, b), scorer.ceiling(scorer.base(pattern), pattern));
+                    prop_assert!(score <= ceiling + 1e-9, "{score} > {ceiling} for {:?} and {:?}", rows[a as usize], rows[b as usize]);
+                }
+            }
+        }
+    }
+}

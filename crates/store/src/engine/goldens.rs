@@ -10,9 +10,12 @@ use domain::survivorship::Golden;
 use domain::{GoldenId, ObjectKind};
 use rayon::prelude::*;
 use sea_orm::QueryResult;
+use std::collections::HashMap;
 use uuid::Uuid;
 
 const DOC: &str = "golden.doc";
+/// A longer chain of merges is damage.
+const CHAIN_MAX: i32 = 32;
 
 /// Whether an entity lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,8 +123,8 @@ pub async fn by_ids(tx: &TenantTx, ids: Vec<Uuid>) -> Result<Vec<GoldenRow>, Sto
 /// [`StoreError::Database`], [`StoreError::Seal`].
 pub async fn find(tx: &TenantTx, id: GoldenId) -> Result<Option<GoldenRow>, StoreError> {
     let mut id = id;
-    // A merged record may have been merged again; a chain longer than this is damage.
-    for _ in 0..32 {
+    // A merged record may have been merged again.
+    for _ in 0..CHAIN_MAX {
         let Some(found) = by_ids(tx, vec![id.0]).await?.pop() else { return Ok(None) };
         match found.merged_into {
             Some(next) if found.state == GoldenState::Merged => id = next,
@@ -129,6 +132,37 @@ pub async fn find(tx: &TenantTx, id: GoldenId) -> Result<Option<GoldenRow>, Stor
         }
     }
     Ok(None)
+}
+
+/// What those of these entities that were merged away became, by entity.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn survivors(
+    tx: &TenantTx,
+    ids: impl IntoIterator<Item = GoldenId>,
+) -> Result<HashMap<GoldenId, GoldenId>, StoreError> {
+    let ids: Vec<Uuid> = ids.into_iter().map(|id| id.0).collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = tx
+        .rows(
+            // Who took one over may have been merged in turn; the last of a chain is who lives.
+            "WITH RECURSIVE chain AS (
+                 SELECT w.gone, 0 AS depth, g.merged_into AS id FROM unnest($2::uuid[]) AS w (gone)
+                 CROSS JOIN LATERAL (SELECT merged_into FROM golden WHERE tenant_id = $1 AND id = w.gone LIMIT 1) AS g
+                 WHERE g.merged_into IS NOT NULL
+                 UNION ALL
+                 SELECT c.gone, c.depth + 1, g.merged_into FROM chain c
+                 CROSS JOIN LATERAL (SELECT merged_into FROM golden WHERE tenant_id = $1 AND id = c.id LIMIT 1) AS g
+                 WHERE g.merged_into IS NOT NULL AND c.depth < $3
+             )
+             SELECT DISTINCT ON (gone) gone, id FROM chain ORDER BY gone, depth DESC",
+            [tx.owner(), ids.into(), CHAIN_MAX.into()],
+        )
+        .await?;
+    rows.iter().map(|row| Ok((GoldenId(get(row, "gone")?), GoldenId(get(row, "id")?)))).collect()
 }
 
 /// A page of living golden records of one kind, oldest first, after `after`: those that one of `tellers` tells of, or

@@ -4,6 +4,7 @@ pub mod candidates;
 pub mod existing;
 pub mod failures;
 pub mod goldens;
+pub mod handover;
 pub mod inbox;
 pub mod landed;
 pub mod landscape;

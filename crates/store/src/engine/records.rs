@@ -90,6 +90,12 @@ impl SourceDoc {
         }
     }
 
+    /// As whom the record is to be met: as its system knew it by itself, else as it stands.
+    #[must_use]
+    pub fn spoken(self) -> Record {
+        self.own.filter(|own| !own.is_empty()).unwrap_or(self.record)
+    }
+
     /// The same after we wrote there.
     #[must_use]
     pub fn overwritten(self, record: Record, issues: Vec<Issue>) -> Self {
