@@ -24,10 +24,11 @@ prove() { # prove NAME [arguments]: runs driveline-NAME
 }
 
 bench() {
-  [ $# -ge 1 ] || fail "bench wants a name." "It knows: sync queue matching"
-  if [ "$1" = queue ]; then
+  [ $# -ge 1 ] || fail "bench wants a name." "It knows: sync queue record matching"
+  if [ "$1" = queue ] || [ "$1" = record ]; then
+    local name=$1
     shift
-    prove bench-queue "$@"
+    prove "bench-$name" "$@"
     return
   fi
   if [ "$1" = matching ]; then

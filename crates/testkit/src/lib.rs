@@ -4,6 +4,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot be set up must stop, and say why")]
 
+pub mod access;
 pub mod application;
 pub mod database;
 pub mod redis;
@@ -11,6 +12,7 @@ pub mod sshd;
 pub mod vendors;
 pub mod worker;
 
+pub use access::BareAccess;
 pub use application::TestApp;
 pub use database::TestDb;
 pub use redis::TestRedis;

@@ -1,9 +1,8 @@
 //! Two systems in memory: a DMS that is read and a CRM that is read and written. Each counts what is done to it.
 
-use app::engine::{Engine, EngineError, EngineHandler, OpenAccess};
+use app::engine::{Engine, EngineHandler};
 use app::{App, AppConfig, Clock};
 use async_trait::async_trait;
-use connectors::vendor_http::VendorHttp;
 use connectors::*;
 use domain::mapping::Mapping;
 use domain::permission::Role;
@@ -13,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use store::{Db, TenantScope};
-use testkit::TestDb;
+use testkit::{BareAccess, TestDb};
 
 /// A system in memory.
 pub struct System {
@@ -335,36 +334,6 @@ impl Push for System {
     }
 }
 
-struct Open;
-
-#[async_trait]
-impl OpenAccess for Open {
-    async fn open(&self, _scope: &TenantScope, connection: ConnectionId) -> Result<Option<Access>, EngineError> {
-        Ok(Some(Access {
-            connection,
-            settings: BTreeMap::new(),
-            credentials: BTreeMap::new(),
-            http: VendorHttp::new(VendorHttp::pool(true).unwrap(), Arc::new(Unlimited)),
-            tokens: Arc::new(NoTokens),
-            uploads: Arc::new(NoUploads),
-            allow_private_hosts: true,
-        }))
-    }
-}
-
-struct NoTokens;
-
-#[async_trait]
-impl TokenStore for NoTokens {
-    async fn load(&self) -> Result<Option<Tokens>, ConnectorError> {
-        Ok(None)
-    }
-
-    async fn save(&self, _tokens: &Tokens) -> Result<(), ConnectorError> {
-        Ok(())
-    }
-}
-
 /// A dealership with both systems connected.
 pub struct Dealership {
     pub test: TestDb,
@@ -382,7 +351,7 @@ impl Dealership {
     pub async fn open() -> Self {
         let test = TestDb::fresh().await;
         let scope = test.tenant("Bayside").await;
-        let mut engine = Engine::new(test.db.clone(), Arc::new(Open), Clock::system());
+        let mut engine = Engine::new(test.db.clone(), Arc::new(BareAccess), Clock::system());
         engine.connector = |key| match key {
             "dms" => Some(&DMS),
             "crm" => Some(&CRM),
