@@ -7,10 +7,10 @@ use super::land::Fresh;
 use chrono::{DateTime, Utc};
 use domain::{GoldenId, ObjectKind, SourceRecordId};
 use matching::clean::Keys;
-use matching::{Assignment, Known, Link, Meeting, Person, Probe, SHARED_MAX, Settled, assign, person_keys};
+use matching::{Assignment, Key, Known, Link, Meeting, Person, Probe, SHARED_MAX, Settled, assign, person_keys};
 use rayon::prelude::*;
 use serde_json::{Value as Json, json};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use store::engine::candidates::{self, Question};
 use store::engine::landscape::Landscape;
 use store::engine::links::{self, LinkRow};
@@ -21,6 +21,14 @@ use uuid::Uuid;
 
 /// Links of less than this probability are not kept: nobody is ever asked about less.
 const KEPT_MIN: f64 = 0.02;
+
+/// An address or number that more records than this hold is not looked into.
+const RECORDS_MAX: usize = 400;
+
+/// Whether a key is somebody's own address or number, of which few others are expected to have one.
+fn is_personal(key: &Key) -> bool {
+    matches!(key.purpose, "email" | "phone")
+}
 
 /// Who the records of a page are.
 pub(crate) struct Identified {
@@ -38,8 +46,18 @@ impl Engine {
         fresh: &[Fresh],
     ) -> Result<Identified, StoreError> {
         let usable: Vec<&Fresh> = fresh.iter().filter(|record| !record.is_flagged()).collect();
-        let blocking: BTreeSet<i64> = usable.iter().flat_map(|record| record.blocking()).collect();
-        let holders = lookup::holders(tx, blocking.into_iter().collect(), SHARED_MAX).await?;
+        let mut in_page: BTreeMap<i64, usize> = BTreeMap::new();
+        for key in usable.iter().flat_map(|record| record.blocking()) {
+            *in_page.entry(key).or_default() += 1;
+        }
+        let mut holders = lookup::holders(tx, in_page.keys().copied().collect(), SHARED_MAX).await?;
+        // Somebody may have many records; an address is shared where many people have it.
+        let crowded = usable.iter().flat_map(|record| &record.keys).filter(|(hash, key)| {
+            let here = in_page.get(hash).copied().unwrap_or_default();
+            is_personal(key) && holders.get(hash).is_some_and(|before| before.len() + here > SHARED_MAX)
+        });
+        let crowded: BTreeSet<i64> = crowded.map(|(hash, _)| *hash).collect();
+        holders.extend(lookup::one_of_each(tx, crowded.into_iter().collect(), SHARED_MAX, RECORDS_MAX).await?);
         let met: BTreeSet<Uuid> =
             holders.values().filter(|ids| ids.len() <= SHARED_MAX).flat_map(|ids| ids.iter().map(|id| id.0)).collect();
         let known = known_by_themselves(tx, records::by_ids(tx, met.into_iter().collect()).await?).await?;
@@ -64,7 +82,7 @@ impl Engine {
         let crowded = usable
             .iter()
             .flat_map(|record| &record.keys)
-            .filter(|(hash, key)| matches!(key.purpose, "email" | "phone") && is_crowded(hash))
+            .filter(|(hash, key)| is_personal(key) && is_crowded(hash))
             .map(|(_, key)| key.value.as_str())
             .collect();
         let counted = Counted { judge: &judge, keys: tx.keys(), crowded };

@@ -380,3 +380,24 @@ async fn decisions_teach_a_model_that_serves_only_where_it_does_better_on_those_
     matching.activate(&here.scope, None).await.unwrap();
     assert_eq!(matching.show(&here.scope).await.unwrap().model, None);
 }
+
+#[tokio::test]
+async fn somebody_who_has_more_records_than_an_address_may_have_people_stays_one() {
+    let here = Dealership::open().await;
+    DMS.page_size.store(10, std::sync::atomic::Ordering::SeqCst);
+    for n in 0..50 {
+        let own =
+            json!({"email": "otti@moss.example", "phone_mobile": "+14155550177", "street": format!("{n} Oak St")});
+        DMS.put(CUSTOMER, &format!("{n:02}"), person("Ottilie", "Quillfeather", own));
+    }
+    here.sync(here.dms, CUSTOMER).await;
+    assert_eq!(here.goldens(CUSTOMER).await.len(), 1);
+
+    // A salesperson's address on as many customers of their own names brings nobody together.
+    for n in 0..50 {
+        let names = (format!("Given{n}"), format!("Surname{n}"));
+        DMS.put(CUSTOMER, &format!("s{n:02}"), person(&names.0, &names.1, json!({"email": "sales@bayside.example"})));
+    }
+    here.sync(here.dms, CUSTOMER).await;
+    assert_eq!(here.goldens(CUSTOMER).await.len(), 51);
+}

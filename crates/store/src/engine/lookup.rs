@@ -34,6 +34,43 @@ pub async fn holders(
     Ok(holders)
 }
 
+/// Of each of these keys one record of every entity that holds it, the oldest; nothing of a key that more than
+/// `records_max` records hold, or more than `entities_max` entities.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn one_of_each(
+    tx: &TenantTx,
+    keys: Vec<i64>,
+    entities_max: usize,
+    records_max: usize,
+) -> Result<HashMap<i64, Vec<SourceRecordId>>, StoreError> {
+    if keys.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = tx
+        .rows(
+            "SELECT k.key, l.record_id, s.golden_id FROM unnest($2::bigint[]) AS k (key)
+             CROSS JOIN LATERAL (SELECT record_id FROM lookup_key
+                                 WHERE tenant_id = $1 AND key = k.key ORDER BY record_id LIMIT $3) AS l
+             JOIN source_record s ON s.tenant_id = $1 AND s.id = l.record_id
+             ORDER BY k.key, l.record_id",
+            [tx.owner(), keys.into(), i64::try_from(records_max + 1).unwrap_or(i64::MAX).into()],
+        )
+        .await?;
+    let mut held: HashMap<i64, (usize, Vec<(Uuid, SourceRecordId)>)> = HashMap::new();
+    for row in rows {
+        let (many, firsts) = held.entry(get(&row, "key")?).or_default();
+        *many += 1;
+        let Some(entity) = get::<Option<Uuid>>(&row, "golden_id")? else { continue };
+        if firsts.len() <= entities_max && firsts.iter().all(|(known, _)| *known != entity) {
+            firsts.push((entity, SourceRecordId(get(&row, "record_id")?)));
+        }
+    }
+    let few = held.into_iter().filter(|(_, (many, firsts))| *many <= records_max && firsts.len() <= entities_max);
+    Ok(few.map(|(key, (_, firsts))| (key, firsts.into_iter().map(|(_, record)| record).collect())).collect())
+}
+
 /// The records of a connection that have a key in common with one of these entities and belong to another: entity and
 /// external id. Of one key at most `holders_max` are told.
 ///
