@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use store::engine::candidates::{self, CandidateRow, Question};
 use store::engine::goldens::{self, GoldenState};
 use store::engine::landscape::Landscape;
-use store::engine::{records, review};
+use store::engine::{review, sources};
 use store::{StoreError, TenantScope, TenantTx, audit};
 use uuid::Uuid;
 
@@ -47,7 +47,7 @@ pub(crate) async fn cluster_of(
             }
         }
         if let Some(tellers) = &tellers {
-            let told = records::told_by(tx, others.iter().map(|id| id.0).collect(), tellers.clone()).await?;
+            let told = sources::told_by(tx, others.iter().map(|id| id.0).collect(), tellers.clone()).await?;
             others.retain(|id| told.contains(id));
         }
         for other in others.into_iter().take(CLUSTER_MAX.saturating_sub(members.len())) {

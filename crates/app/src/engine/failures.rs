@@ -11,7 +11,7 @@ use serde_json::json;
 use std::str::FromStr;
 use store::engine::failures::{self, FailureRow, Filter};
 use store::engine::landscape::{self, Landscape};
-use store::engine::{inbox, records, runs, targets};
+use store::engine::{inbox, runs, sources, targets};
 use store::{TenantScope, TenantTx, audit};
 
 /// Failures replayed in one go.
@@ -122,7 +122,7 @@ impl Engine {
             }
             "record" => {
                 let id = SourceRecordId::from_str(rest).map_err(|_| EngineError::NotFound("record"))?;
-                if let Some((connection, object, _)) = records::origin(tx, id).await? {
+                if let Some((connection, object, _)) = sources::origin(tx, id).await? {
                     enqueue(tx, &reprocess_job(connection, object, true)).await?;
                 }
             }

@@ -73,7 +73,7 @@ impl EngineHandler {
             JobKind::FetchRecord => {
                 let id = read::<OfRecord>(args)?.record;
                 let tx = self.0.db.tenant(&lease.scope()).await?;
-                let origin = store::engine::records::origin(&tx, id).await?;
+                let origin = store::engine::sources::origin(&tx, id).await?;
                 drop(tx);
                 match origin {
                     Some((connection, object, key)) => self.0.fetch_record(lease, connection, object, &key).await,

@@ -16,6 +16,7 @@ use store::engine::landscape::Landscape;
 use store::engine::links::{self, LinkRow};
 use store::engine::lookup;
 use store::engine::records::{self, MemberRow, RecordState};
+use store::engine::sources;
 use store::{StoreError, TenantTx, audit};
 use uuid::Uuid;
 
@@ -317,7 +318,7 @@ async fn known_by_themselves(tx: &TenantTx, rows: Vec<MemberRow>) -> Result<Vec<
     let echoes: Vec<&MemberRow> = rows.iter().filter(|row| row.doc.known_as().is_none()).collect();
     let ids: Vec<Uuid> = echoes.iter().map(|row| row.id.0).collect();
     let goldens: Vec<Uuid> = echoes.iter().map(|row| row.golden.0).collect();
-    let spoken_for = records::with_others(tx, goldens, ids).await?;
+    let spoken_for = sources::with_others(tx, goldens, ids).await?;
     Ok(rows.into_iter().filter(|row| row.doc.known_as().is_some() || !spoken_for.contains(&row.golden)).collect())
 }
 

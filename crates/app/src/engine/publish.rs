@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 use store::TenantTx;
 use store::engine::failures::{self, Report};
 use store::engine::landscape::{self, ConnectionPlan, Landscape};
-use store::engine::{goldens, records};
+use store::engine::{goldens, sources};
 use uuid::Uuid;
 
 /// Golden records loaded at once.
@@ -138,7 +138,7 @@ impl Engine {
             after = Some(last.id);
             let ids: Vec<Uuid> = page.iter().map(|golden| golden.id.0).collect();
             let mut places: HashMap<GoldenId, RooftopId> = HashMap::new();
-            for (golden, teller) in records::tellers(tx, ids).await? {
+            for (golden, teller) in sources::tellers(tx, ids).await? {
                 if let Some(rooftop) = landscape.connection(teller).and_then(|c| c.rooftop) {
                     places.entry(golden).or_insert(rooftop);
                 }

@@ -5,7 +5,7 @@ use domain::GoldenId;
 use domain::permission::Permission;
 use store::engine::candidates::CandidateRow;
 use store::engine::landscape::Landscape;
-use store::engine::records;
+use store::engine::{records, sources};
 use store::{StoreError, TenantScope, TenantTx};
 use uuid::Uuid;
 
@@ -27,7 +27,7 @@ pub(crate) fn connections(
 pub(crate) async fn tells_of(tx: &TenantTx, tellers: Option<Vec<Uuid>>, golden: GoldenId) -> Result<bool, StoreError> {
     match tellers {
         None => Ok(true),
-        Some(tellers) => Ok(!records::told_by(tx, vec![golden.0], tellers).await?.is_empty()),
+        Some(tellers) => Ok(!sources::told_by(tx, vec![golden.0], tellers).await?.is_empty()),
     }
 }
 
@@ -46,5 +46,5 @@ pub(crate) async fn tells_of_pair(
     } else {
         records::ids_of(tx, pair.right).await?
     };
-    Ok(records::any_from(tx, left, tellers.clone()).await? && records::any_from(tx, right, tellers).await?)
+    Ok(sources::any_from(tx, left, tellers.clone()).await? && sources::any_from(tx, right, tellers).await?)
 }

@@ -12,7 +12,7 @@ use std::collections::{BTreeSet, HashSet};
 use store::engine::candidates::{self, Question};
 use store::engine::goldens::{self, GoldenState};
 use store::engine::landscape::Landscape;
-use store::engine::{links, lookup, records, review, take_turn};
+use store::engine::{links, lookup, records, review, sources, take_turn};
 use store::{StoreError, TenantScope, TenantTx, audit};
 use uuid::Uuid;
 
@@ -46,7 +46,7 @@ impl Engine {
         take_turn(&tx, object).await?;
         let golden = goldens::find(&tx, entity).await?.filter(|row| row.state == GoldenState::Live).ok_or(NONE)?;
         let entity = golden.id;
-        let members = records::told_of(&tx, entity).await?;
+        let members = sources::told_of(&tx, entity).await?;
         let may = |connection: &Uuid| tellers.as_ref().is_none_or(|tellers| tellers.contains(connection));
         let asked: BTreeSet<SourceRecordId> = sources.iter().copied().collect();
         let (leave, stay): (Vec<_>, Vec<_>) = members.into_iter().partition(|(id, _)| asked.contains(id));

@@ -11,6 +11,7 @@ use domain::{ConnectionId, Field, GoldenId, ObjectKind, Record, SourceRecordId, 
 use std::collections::{BTreeMap, HashMap};
 use store::engine::goldens::{self, GoldenRow};
 use store::engine::records::{self, MemberRow};
+use store::engine::sources;
 use store::{TenantScope, TenantTx};
 
 /// A golden record in a list.
@@ -246,7 +247,7 @@ impl Views<'_> {
         let mut pairs = store::views::pairs_of(&tx, row.id).await?;
         if let Some(tellers) = &tellers {
             let others = pairs.iter().map(|(_, other)| other.0).collect();
-            let told = records::told_by(&tx, others, tellers.clone()).await?;
+            let told = sources::told_by(&tx, others, tellers.clone()).await?;
             pairs.retain(|(_, other)| told.contains(other));
         }
         let others = goldens::by_ids(&tx, pairs.iter().map(|(_, other)| other.0).collect()).await?;

@@ -16,6 +16,8 @@ pub mod records;
 pub mod references;
 pub mod review;
 pub mod runs;
+mod source_doc;
+pub mod sources;
 pub mod targets;
 
 use crate::error::StoreError;

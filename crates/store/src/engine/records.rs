@@ -5,13 +5,12 @@ use crate::seal::{Place, TenantKeys};
 use crate::sql::{NO_ID, get};
 use crate::tx::TenantTx;
 use chrono::{DateTime, Utc};
-use domain::check::Issue;
-use domain::{ConnectionId, Field, GoldenId, ObjectKind, Record, RunId, SourceRecordId};
+use domain::{ConnectionId, GoldenId, ObjectKind, RunId, SourceRecordId};
 use rayon::prelude::*;
 use sea_orm::QueryResult;
-use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
+
+pub use super::source_doc::SourceDoc;
 
 pub(super) const PAYLOAD: &str = "source_record.payload";
 const DOC: &str = "source_record.doc";
@@ -50,75 +49,6 @@ impl RecordState {
             3 => Self::Gone,
             _ => Self::Landed,
         }
-    }
-}
-
-/// The canonical form of a source record, as it is sealed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SourceDoc {
-    /// What it says.
-    pub record: Record,
-    /// What was wrong with it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub issues: Vec<Issue>,
-    /// Fields whose value is older than the record's last change.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub since: BTreeMap<Field, DateTime<Utc>>,
-    /// Where we have written: what the system said by itself, nothing of a record that we made. All that it says is its
-    /// own where absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub own: Option<Record>,
-}
-
-impl SourceDoc {
-    /// What the system still says by itself: nothing where all of it repeats what we wrote.
-    #[must_use]
-    pub fn own_words(&self) -> Option<Record> {
-        let Some(own) = &self.own else { return Some(self.record.clone()) };
-        let standing: Vec<Field> =
-            own.fields().filter(|(field, value)| self.record.get(*field) == Some(*value)).map(|(f, _)| f).collect();
-        (!standing.is_empty()).then(|| own.only(&standing))
-    }
-
-    /// As whom the system knew the record by itself, also where we have corrected it since: who is who must not depend
-    /// on when we wrote.
-    #[must_use]
-    pub fn known_as(&self) -> Option<&Record> {
-        match &self.own {
-            None => Some(&self.record),
-            Some(own) => (!own.is_empty()).then_some(own),
-        }
-    }
-
-    /// As whom the record is to be met: as its system knew it by itself, else as it stands.
-    #[must_use]
-    pub fn spoken(self) -> Record {
-        self.own.filter(|own| !own.is_empty()).unwrap_or(self.record)
-    }
-
-    /// The same after we wrote there.
-    #[must_use]
-    pub fn overwritten(self, record: Record, issues: Vec<Issue>) -> Self {
-        Self { own: Some(self.own.unwrap_or(self.record)), since: self.since, record, issues }
-    }
-
-    /// What is the system's own of a newer reading: what it was, and what reads otherwise than before.
-    #[must_use]
-    pub fn own_of(&self, newer: &Record) -> Option<Record> {
-        let mut own = self.own.clone()?;
-        for field in Field::of(newer.object()) {
-            let value = newer.get(field);
-            if value == self.record.get(field) {
-                continue;
-            }
-            match value {
-                Some(value) => own.set(field, value.clone()),
-                None => {
-                    own.remove(field);
-                }
-            }
-        }
-        Some(own)
     }
 }
 
@@ -525,107 +455,4 @@ pub async fn ids_of(tx: &TenantTx, golden: GoldenId) -> Result<Vec<Uuid>, StoreE
         )
         .await?;
     rows.iter().map(|row| Ok(get(row, "id")?)).collect()
-}
-
-/// The living records of an entity, oldest first, and which connection tells each; without what they say.
-///
-/// # Errors
-/// [`StoreError::Database`].
-pub async fn told_of(tx: &TenantTx, golden: GoldenId) -> Result<Vec<(SourceRecordId, ConnectionId)>, StoreError> {
-    let rows = tx
-        .rows(
-            "SELECT id, connection_id FROM source_record
-             WHERE tenant_id = $1 AND golden_id = $2 AND state = 1 ORDER BY id",
-            [tx.owner(), golden.0.into()],
-        )
-        .await?;
-    rows.iter().map(|row| Ok((SourceRecordId(get(row, "id")?), ConnectionId(get(row, "connection_id")?)))).collect()
-}
-
-/// Which connections tell of these entities.
-///
-/// # Errors
-/// [`StoreError::Database`].
-pub async fn tellers(tx: &TenantTx, goldens: Vec<Uuid>) -> Result<Vec<(GoldenId, ConnectionId)>, StoreError> {
-    let rows = tx
-        .rows(
-            "SELECT DISTINCT golden_id, connection_id FROM source_record
-             WHERE tenant_id = $1 AND golden_id = ANY($2) AND state = 1 ORDER BY 1, 2",
-            [tx.owner(), goldens.into()],
-        )
-        .await?;
-    rows.iter().map(|row| Ok((GoldenId(get(row, "golden_id")?), ConnectionId(get(row, "connection_id")?)))).collect()
-}
-
-/// Which of these entities one of `tellers` tells of.
-///
-/// # Errors
-/// [`StoreError::Database`].
-pub async fn told_by(tx: &TenantTx, goldens: Vec<Uuid>, tellers: Vec<Uuid>) -> Result<BTreeSet<GoldenId>, StoreError> {
-    let rows = tx
-        .rows(
-            "SELECT DISTINCT golden_id FROM source_record
-             WHERE tenant_id = $1 AND golden_id = ANY($2) AND state = 1 AND connection_id = ANY($3)",
-            [tx.owner(), goldens.into(), tellers.into()],
-        )
-        .await?;
-    rows.iter().map(|row| Ok(GoldenId(get(row, "golden_id")?))).collect()
-}
-
-/// Whether one of these records comes from one of these connections, gone ones included.
-///
-/// # Errors
-/// [`StoreError::Database`].
-pub async fn any_from(tx: &TenantTx, records: Vec<Uuid>, connections: Vec<Uuid>) -> Result<bool, StoreError> {
-    let row = tx
-        .row(
-            "SELECT EXISTS (SELECT FROM source_record
-                            WHERE tenant_id = $1 AND id = ANY($2) AND connection_id = ANY($3)) AS any",
-            [tx.owner(), records.into(), connections.into()],
-        )
-        .await?;
-    Ok(row.map(|row| get(&row, "any")).transpose()?.unwrap_or_default())
-}
-
-/// Where one record comes from: connection, object and the system's key.
-///
-/// # Errors
-/// [`StoreError::Database`].
-pub async fn origin(
-    tx: &TenantTx,
-    id: SourceRecordId,
-) -> Result<Option<(ConnectionId, ObjectKind, String)>, StoreError> {
-    let row = tx
-        .row(
-            "SELECT connection_id, object, external_id FROM source_record WHERE tenant_id = $1 AND id = $2",
-            [tx.owner(), id.0.into()],
-        )
-        .await?;
-    let Some(row) = row else { return Ok(None) };
-    let Some(object) = ObjectKind::from_code(get(&row, "object")?) else { return Ok(None) };
-    Ok(Some((ConnectionId(get(&row, "connection_id")?), object, get(&row, "external_id")?)))
-}
-
-/// Which of these entities have a living record beside those named.
-///
-/// # Errors
-/// [`StoreError::Database`].
-pub async fn with_others(
-    tx: &TenantTx,
-    goldens: Vec<Uuid>,
-    named: Vec<Uuid>,
-) -> Result<BTreeSet<GoldenId>, StoreError> {
-    if goldens.is_empty() {
-        return Ok(BTreeSet::new());
-    }
-    let rows = tx
-        .rows(
-            "SELECT w.golden_id FROM (SELECT DISTINCT unnest($2::uuid[]) AS golden_id) AS w
-             CROSS JOIN LATERAL (SELECT FROM source_record
-                                 WHERE tenant_id = $1 AND golden_id = w.golden_id AND state = 1 AND id <> ALL($3)
-                                 LIMIT 1) AS other",
-            [tx.owner(), goldens.into(), named.into()],
-        )
-        .await?;
-    rows.iter().map(|row| Ok(GoldenId(get(row, "golden_id")?))).collect()
 }
