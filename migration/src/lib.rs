@@ -19,6 +19,7 @@ mod m009_matching;
 mod m010_made_by_us;
 mod m012_second_factor;
 mod m013_api_key_successor;
+mod m014_search_keys;
 pub mod tenant_table;
 
 /// All migrations in order.
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m010_made_by_us::Migration),
             Box::new(m012_second_factor::Migration),
             Box::new(m013_api_key_successor::Migration),
+            Box::new(m014_search_keys::Migration),
         ]
     }
 }

@@ -25,6 +25,7 @@ pub mod records;
 pub mod rooftops;
 pub mod schedules;
 mod sealing;
+pub mod search;
 pub mod sheet;
 pub mod start;
 pub mod uploads;

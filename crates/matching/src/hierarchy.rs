@@ -53,10 +53,6 @@ pub(crate) fn keys(record: &Record, rooftop: Option<RooftopId>) -> Vec<Key> {
             for phone in PHONES.iter().filter_map(|f| record.text(*f)) {
                 add("phone", phone.to_owned(), true);
             }
-            let last = record.text(Field::LAST_NAME).or(record.text(Field::COMPANY_NAME)).map(name_key);
-            let first = record.text(Field::FIRST_NAME).map(name_key).unwrap_or_default();
-            add("name", last.unwrap_or_default(), false);
-            add("name", first, false);
         }
         ObjectKind::Vehicle => {
             if let Some(vin) = record.get(Field::VEHICLE_VIN).and_then(domain::Value::as_text) {
@@ -80,6 +76,10 @@ pub(crate) fn keys(record: &Record, rooftop: Option<RooftopId>) -> Vec<Key> {
             if let Some(number) = record.text(Field::DEAL_NUMBER) {
                 add("deal", here(number), true);
                 add("number", name_key(number), false);
+            }
+            // The way to a car's deal once it has left the lot.
+            if let Some(stock) = record.text(Field::DEAL_STOCK_NUMBER) {
+                add("number", name_key(stock), false);
             }
             if let Some(vin) = record.text(Field::DEAL_VIN) {
                 add("vin", vin.to_owned(), false);

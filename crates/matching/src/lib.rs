@@ -3,6 +3,7 @@
 //! Customers meet in a [`Meeting`], judged by the scoring engine with the visible hierarchy of I1 on top: exact e-mail
 //! before phone before name with address. Everything else is the same by its key ([`assign`]).
 
+mod asked;
 mod assign;
 pub mod clean;
 pub mod engine;
@@ -14,6 +15,7 @@ mod person;
 mod refit;
 mod scoring;
 
+pub use asked::{Fit, Name, names_asked, names_said};
 pub use assign::{Assigned, Assignment, Known, Probe, Review, assign};
 pub use hierarchy::Rule;
 pub use learn::{Everybody, Learned, Shared, learn};
@@ -61,6 +63,13 @@ pub enum Verdict {
 /// customers).
 pub const SHARED_MAX: usize = 40;
 
+/// The purpose of the key of a surname and a first name, one blank between them: its hash keeps surnames together that
+/// begin alike. A company is a surname without a first name.
+pub const NAME_KEY: &str = "person";
+
+/// The purpose of the key of a first name by itself.
+pub const FIRST_NAME_KEY: &str = "name";
+
 /// The purpose of the key of a street and house number: who shares it may be a household.
 pub const STREET_KEY: &str = "m:street";
 
@@ -100,6 +109,13 @@ pub fn search_keys(record: &Record, rooftop: Option<RooftopId>) -> Vec<Key> {
 #[must_use]
 pub fn keys_of_person(record: &Record, person: &clean::Keys) -> Vec<Key> {
     let mut keys = hierarchy::keys(record, None);
+    for said in names_said(person) {
+        keys.push(Key { purpose: NAME_KEY, value: format!("{} {}", said.surname, said.first), blocks: false });
+    }
+    let first = person.get(Slot::First);
+    if !first.is_empty() {
+        keys.push(Key { purpose: FIRST_NAME_KEY, value: first.to_owned(), blocks: false });
+    }
     let mut add = |purpose, value: String| {
         let key = Key { purpose, value, blocks: true };
         if !keys.contains(&key) {

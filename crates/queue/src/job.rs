@@ -27,11 +27,13 @@ pub enum JobKind {
     FetchRecord,
     /// Look again at all customers who may be one, if asked after learning from all of them.
     MatchAgain,
+    /// Give records the keys by which a newer version finds them.
+    IndexAgain,
 }
 
 impl JobKind {
     /// All kinds.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::PullObject,
         Self::PlanTargets,
         Self::DeliverTargets,
@@ -40,6 +42,7 @@ impl JobKind {
         Self::ReprocessRecords,
         Self::FetchRecord,
         Self::MatchAgain,
+        Self::IndexAgain,
     ];
 
     /// The name in the database, in logs and in metrics.
@@ -54,6 +57,7 @@ impl JobKind {
             Self::ReprocessRecords => "reprocess_records",
             Self::FetchRecord => "fetch_record",
             Self::MatchAgain => "match_again",
+            Self::IndexAgain => "index_again",
         }
     }
 
@@ -62,8 +66,8 @@ impl JobKind {
     pub const fn run_max(self) -> Duration {
         match self {
             Self::FetchRecord => Duration::from_secs(2 * 60),
-            // All customers in one go; what it learns is of no use in pieces.
-            Self::MatchAgain => Duration::from_secs(60 * 60),
+            // All of them in one go: what is learned is of no use in pieces, and keys are only looked at once.
+            Self::MatchAgain | Self::IndexAgain => Duration::from_secs(60 * 60),
             Self::PullObject
             | Self::PlanTargets
             | Self::DeliverTargets

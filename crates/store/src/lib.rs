@@ -29,6 +29,7 @@ pub mod second_factors;
 pub mod sessions;
 pub mod sign_in_steps;
 pub mod sql;
+pub mod surnames;
 pub mod tenants;
 pub mod ticks;
 pub mod tx;

@@ -16,6 +16,7 @@ pub mod records;
 pub mod rooftops;
 pub mod runs;
 pub mod schedules;
+pub mod search;
 pub mod second_factor;
 pub mod sessions;
 pub mod uploads;
@@ -39,6 +40,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .configure(uploads::configure)
         .configure(runs::configure)
         .configure(records::configure)
+        .configure(search::configure)
         .configure(candidates::configure)
         .configure(matching::configure)
         .configure(failures::configure)

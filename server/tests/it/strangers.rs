@@ -151,6 +151,7 @@ const ROUTES: &[Route] = &[
     route("POST", "/runs/{id}/approve-removals", Missing),
     with("GET", "/records?object=customer", Own, |_| json!({})),
     with("GET", "/records/search?q=canary", Own, |_| json!({})),
+    with("GET", "/search?q=canary", Own, |_| json!({})),
     route("GET", "/records/{id}", Missing),
     route("POST", "/records/{id}/resync", Missing),
     with("POST", "/records/{id}/split", Missing, |_| json!({"sources": [uuid::Uuid::nil()]})),

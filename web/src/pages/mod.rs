@@ -12,6 +12,7 @@ pub mod lost_phone;
 pub mod mailbox;
 pub mod records;
 pub mod runs;
+pub mod search;
 pub mod security;
 pub mod sessions;
 pub mod settings;

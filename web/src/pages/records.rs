@@ -9,6 +9,7 @@ use crate::ui::{
 use actix_web::{HttpRequest, HttpResponse, web};
 use app::App;
 use app::views::record::{DeliveryView, FieldView, RecordLine, RecordList, RecordPage, SourceView, decision_words};
+use domain::check::phone_words;
 use domain::permission::Permission;
 use domain::schema::FieldType;
 use domain::{Field, GoldenId, ObjectKind, Record, SourceRecordId, Value};
@@ -113,15 +114,6 @@ pub fn plain_json(field: Field, value: &serde_json::Value) -> String {
         serde_json::Value::Bool(false) => "no".to_owned(),
         other => other.to_string(),
     }
-}
-
-/// `+12815550123` as `(281) 555-0123`.
-fn phone_words(text: &str) -> Option<String> {
-    let digits =
-        text.strip_prefix("+1").filter(|digits| digits.len() == 10 && digits.bytes().all(|b| b.is_ascii_digit()))?;
-    let (area, rest) = digits.split_at_checked(3)?;
-    let (office, line) = rest.split_at_checked(3)?;
-    Some(format!("({area}) {office}-{line}"))
 }
 
 fn show_list(

@@ -1,6 +1,6 @@
 //! A page becomes an answer: rendered at once, with a policy that lets only our own scripts run.
 
-use super::{PageContext, Portal, Theme, Visitor};
+use super::{PageContext, Portal, Theme, Visitor, places};
 use crate::ui::{Document, Shell};
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -25,6 +25,7 @@ impl Answer {
         answer.context.csrf = visitor.session.csrf_token.clone();
         answer.context.zone = visitor.zone;
         answer.context.frame = Some(visitor.frame.clone());
+        answer.context.places = places(visitor);
         answer
     }
 
@@ -53,6 +54,7 @@ impl Answer {
             path: request.path().to_owned(),
             frame: None,
             notice: done.map(str::to_owned),
+            places: Vec::new(),
         };
         Self { title: title.into(), status: StatusCode::OK, refresh_s: None, context }
     }

@@ -5,6 +5,7 @@
 
 mod answer;
 mod guard;
+mod places;
 mod posted;
 mod problem;
 mod routes;
@@ -12,11 +13,13 @@ mod visitor;
 
 pub use answer::{Answer, see_other};
 pub use guard::{PageHeaders, own_forms_only};
+pub use places::places;
 pub use posted::{Errors, Posted, PostedByPerson, Query, Typed};
 pub use problem::{PageProblem, problem_pages, sentence};
 pub use routes::configure;
 pub use visitor::{Person, Visitor, origin};
 
+use crate::islands::Place;
 use crate::site::Site;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -72,6 +75,8 @@ pub struct PageContext {
     pub frame: Option<Frame>,
     /// What was just done.
     pub notice: Option<String>,
+    /// The pages that the palette goes to; none before sign-in.
+    pub places: Vec<Place>,
 }
 
 /// What the sidebar shows.

@@ -4,8 +4,8 @@ use super::guard::{PageHeaders, own_forms_only};
 use super::posted::FORM_SIZE_MAX;
 use super::problem::{nothing_here, problem_pages};
 use crate::pages::{
-    audit, connect, connections, duplicates, entry, failures, home, keys, lost_phone, mailbox, records, runs, security,
-    sessions, settings, setup, team, two_step,
+    audit, connect, connections, duplicates, entry, failures, home, keys, lost_phone, mailbox, records, runs, search,
+    security, sessions, settings, setup, team, two_step,
 };
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, FormConfig, ServiceConfig, get, post};
@@ -77,6 +77,7 @@ fn watching(config: &mut ServiceConfig) {
         .route("/runs/{id}", get().to(runs::page))
         .route("/runs/{id}/approve", post().to(runs::approve))
         .route("/runs/{id}/events", get().to(runs::events))
+        .route("/search", get().to(search::page))
         .route("/records", get().to(records::list))
         .route("/records/{id}", get().to(records::page))
         .route("/records/{id}/resync", post().to(records::resync))

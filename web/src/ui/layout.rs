@@ -1,6 +1,7 @@
 //! The frame around every page: document, sidebar, and the bare frame of the pages before sign-in.
 
 use super::{Icon, IconName, Notice};
+use crate::islands::Palette;
 use crate::portal::{PageContext, Theme};
 use leptos::nonce::use_nonce;
 use leptos::prelude::*;
@@ -123,6 +124,7 @@ pub fn Shell(
         <div class="lg:grid lg:min-h-dvh lg:grid-cols-[240px_1fr]">
             <aside class="sticky top-0 hidden h-dvh flex-col gap-4 border-r border-line bg-sunken p-3 lg:flex">
                 {brand()}
+                <FindForm/>
                 <nav aria-label="Main" class="flex-1 overflow-y-auto">
                     <ul class="flex flex-col gap-0.5">{nav(entries(), &page.path)}</ul>
                 </nav>
@@ -130,6 +132,9 @@ pub fn Shell(
             </aside>
             <header class="flex items-start justify-between border-b border-line bg-sunken p-2 lg:hidden">
                 {brand()}
+                <a href="/search" class="ml-auto flex min-h-8 pointer-coarse:min-h-11 items-center gap-1.5 rounded-sm px-2 text-ui font-medium">
+                    <Icon name=IconName::Search/> "Search"
+                </a>
                 <details class="group relative">
                     <summary class="flex min-h-8 pointer-coarse:min-h-11 cursor-pointer list-none items-center gap-1 rounded-sm px-2 text-ui font-medium">
                         "Menu" <Icon name=IconName::ChevronDown/>
@@ -149,6 +154,24 @@ pub fn Shell(
                 </div>
             </main>
         </div>
+        <Palette places=page.places/>
+    }
+}
+
+/// The search of every page; it works without scripts, and what is beyond doubt is gone to at once.
+#[component]
+fn FindForm() -> impl IntoView {
+    view! {
+        <form method="get" action="/search" role="search" aria-label="Whole group" class="relative">
+            <input type="hidden" name="go" value="1"/>
+            <label for="find" class="sr-only">"Search everything"</label>
+            <span class="pointer-events-none absolute inset-y-0 left-2 flex items-center text-muted"><Icon name=IconName::Search/></span>
+            <input
+                id="find" name="q" type="search" autocomplete="off" maxlength="200" placeholder="Search" aria-keyshortcuts="Control+K Meta+K"
+                class="w-full min-h-8 pointer-coarse:min-h-11 rounded-sm border border-line bg-raised py-1 pl-8 pr-14 text-ui text-text placeholder:text-muted"
+            />
+            <kbd aria-hidden="true" class="pointer-events-none absolute inset-y-0 right-2 flex items-center text-meta text-muted">"Ctrl K"</kbd>
+        </form>
     }
 }
 

@@ -65,6 +65,7 @@ impl EngineHandler {
                 self.0.publish(lease, of.connection, of.object).await
             }
             JobKind::MatchAgain => self.0.match_again(lease, read::<OfMatching>(args)?.learn).await,
+            JobKind::IndexAgain => self.0.index_again(lease).await,
             JobKind::ReadInbox => self.0.read_inbox(lease, read::<OfConnection>(args)?.connection).await,
             JobKind::ReprocessRecords => {
                 let of: OfObject = read(args)?;

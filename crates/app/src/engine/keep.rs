@@ -2,10 +2,19 @@
 
 use chrono::{DateTime, Utc};
 use domain::{ConnectionId, ObjectKind, RunId};
+use matching::{Key, NAME_KEY};
 use store::engine::lookup;
 use store::engine::records::{self, Write};
-use store::{StoreError, TenantTx};
+use store::{StoreError, TenantKeys, TenantTx};
 use uuid::Uuid;
+
+/// The keyed hash of a key, as it stands in `lookup_key`.
+pub(crate) fn hashed(keys: &TenantKeys, key: &Key) -> i64 {
+    match key.value.split_once(' ') {
+        Some((surname, first)) if key.purpose == NAME_KEY => keys.name_key(surname, first),
+        Some(_) | None => keys.index64(key.purpose, &key.value),
+    }
+}
 
 /// Records to write, and the keys that they gain and lose.
 #[derive(Default)]

@@ -2,7 +2,7 @@
 
 use super::freed::freed;
 use super::ingest::Origin;
-use super::keep::Kept;
+use super::keep::{Kept, hashed};
 use super::prepare::{Prepared, PreparedPage, is_our_fault};
 use chrono::{DateTime, Utc};
 use domain::schema::FieldType;
@@ -137,7 +137,7 @@ pub(crate) fn keys_of(tx: &TenantTx, connection: &ConnectionPlan, record: &Fresh
     let mut keys: Vec<(i64, Key)> = Vec::with_capacity(told.len());
     for key in told.into_iter().chain(own) {
         if keys.iter().all(|(_, known)| *known != key) {
-            keys.push((tx.keys().index64(key.purpose, &key.value), key));
+            keys.push((hashed(tx.keys(), &key), key));
         }
     }
     keys

@@ -26,6 +26,7 @@ mod freed;
 mod handler;
 mod identify;
 mod inbox;
+mod index_again;
 mod ingest;
 mod isolate;
 pub(crate) mod judge;

@@ -2,7 +2,7 @@
 
 use super::delivery::{Call, Delivery};
 use super::freed::freed;
-use super::keep::Kept;
+use super::keep::{Kept, hashed};
 use super::plan::agreement;
 use super::prepare::{Prepared, Trouble, is_our_fault, prepare};
 use super::{Engine, EngineError};
@@ -171,7 +171,7 @@ impl Engine {
             let keys: BTreeSet<i64> = std::iter::once(&echo.checked.record)
                 .chain(told.as_ref().and_then(SourceDoc::known_as))
                 .flat_map(|record| matching::keys(record, rooftop))
-                .map(|key| tx.keys().index64(key.purpose, &key.value))
+                .map(|key| hashed(tx.keys(), &key))
                 .collect();
             let (record, issues) = (echo.checked.record.clone(), echo.checked.issues.clone());
             let write = Write {

@@ -1,14 +1,12 @@
 //! Golden records as they are shown: each field with who told it, who told something else, and why one survived.
 
 mod related;
-mod search;
 mod show;
 
 pub(crate) use related::related;
 pub use related::{Related, RelatedShown};
-pub use search::Search;
 pub use show::{FieldShown, LoserShown, RecordShown, RecordSummary, SourceShown, TargetShown};
-pub(crate) use show::{fields, may_see, part, show_many};
+pub(crate) use show::{fields, may_see, part, show_many, summaries};
 
 use crate::error::AppError;
 use crate::readable::readable;
@@ -51,7 +49,7 @@ impl Records<'_> {
         let rows = goldens::page(&tx, object, tellers, after, i64::from(limit)).await?;
         let full = u32::try_from(rows.len()).unwrap_or(u32::MAX) >= limit;
         let next = rows.last().map(|row| row.id).filter(|_| full);
-        let shown = show::summaries(rows);
+        let shown = summaries(rows);
         tx.commit().await?;
         Ok((shown, next))
     }

@@ -154,7 +154,7 @@ fn plain(record: &domain::Record) -> BTreeMap<String, serde_json::Value> {
 }
 
 /// Records of a list.
-pub(super) fn summaries(rows: Vec<GoldenRow>) -> Vec<RecordSummary> {
+pub(crate) fn summaries(rows: Vec<GoldenRow>) -> Vec<RecordSummary> {
     rows.into_iter()
         .map(|row| {
             let record = row.golden.record(row.object);

@@ -29,6 +29,7 @@ mod related;
 mod review;
 mod scene;
 mod schedules;
+mod search;
 mod trail;
 mod two_step;
 mod uploads;

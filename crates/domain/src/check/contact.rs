@@ -97,6 +97,16 @@ pub fn is_shared_mailbox(address: &str) -> bool {
     address.split_once('@').is_some_and(|(local, _)| DESKS.contains(&local))
 }
 
+/// `+12815550123` as `(281) 555-0123`; none where the number is not of North America.
+#[must_use]
+pub fn phone_words(text: &str) -> Option<String> {
+    let digits =
+        text.strip_prefix("+1").filter(|digits| digits.len() == 10 && digits.bytes().all(|b| b.is_ascii_digit()))?;
+    let (area, rest) = digits.split_at_checked(3)?;
+    let (office, line) = rest.split_at_checked(3)?;
+    Some(format!("({area}) {office}-{line}"))
+}
+
 /// A phone number in E.164, or `None` where the text is none. Without a country code the US and Canada are meant.
 #[must_use]
 pub fn phone(text: &str) -> Option<String> {

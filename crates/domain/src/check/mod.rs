@@ -9,7 +9,7 @@ mod name;
 mod read;
 
 pub use address::{state, street_key, street_word, zip5};
-pub use contact::{email, is_invented_email, is_shared_mailbox, phone};
+pub use contact::{email, is_invented_email, is_shared_mailbox, phone, phone_words};
 pub use name::{name_key, proper_name};
 
 use crate::mapping::Draft;

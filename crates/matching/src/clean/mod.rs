@@ -161,6 +161,12 @@ fn several<const N: usize>(row: &Row<'_>, field: Input, read: fn(&str) -> Option
     std::array::from_fn(|_| values.next().unwrap_or_default())
 }
 
+/// The mailbox that an e-mail address reaches, without plus-tags and dots; none where it reaches nobody.
+#[must_use]
+pub fn mailbox(text: &str) -> Option<String> {
+    contact::email(text)
+}
+
 /// Whether a text is what people type when a field insists on being filled.
 #[must_use]
 pub fn is_placeholder(field: Input, text: &str) -> bool {

@@ -16,6 +16,7 @@ pub mod records;
 pub mod references;
 pub mod review;
 pub mod runs;
+pub mod search;
 mod source_doc;
 pub mod sources;
 pub mod targets;

@@ -13,7 +13,7 @@ use uuid::Uuid;
 pub use super::source_doc::SourceDoc;
 
 pub(super) const PAYLOAD: &str = "source_record.payload";
-const DOC: &str = "source_record.doc";
+pub(super) const DOC: &str = "source_record.doc";
 /// Fewer documents than this are not worth another core.
 pub(super) const AT_ONCE: usize = 100;
 
@@ -423,7 +423,7 @@ pub async fn move_to(tx: &TenantTx, records: Vec<Uuid>, golden: GoldenId) -> Res
 }
 
 /// A Postgres array literal of simple words or numbers.
-fn array_text(items: impl Iterator<Item = String>) -> String {
+pub(super) fn array_text(items: impl Iterator<Item = String>) -> String {
     format!("{{{}}}", items.collect::<Vec<_>>().join(","))
 }
 
