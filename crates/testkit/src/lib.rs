@@ -8,6 +8,7 @@ pub mod access;
 pub mod application;
 pub mod database;
 pub mod redis;
+pub mod search_times;
 pub mod sshd;
 pub mod vendors;
 pub mod worker;

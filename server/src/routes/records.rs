@@ -322,7 +322,7 @@ pub async fn list(
     Ok(web::Json(Page { items, next: next.as_ref().map(paging::cursor) }))
 }
 
-/// Golden records by e-mail, phone, name, VIN or number, at most 100.
+/// Golden records by e-mail, phone, name, VIN or number, the surest first; at most 100 by a name.
 #[utoipa::path(tag = "Records", params(SearchAsk), responses(
     (status = 200, body = [RecordBody]),
     (status = 422, description = "Nothing was typed.", body = Problem),

@@ -40,6 +40,7 @@ async fn no_secret_and_no_personal_value_lies_in_clear_in_the_database_redis_or_
         let [email, phone, _, last, _] = customer(1, n);
         for asked in [email, phone, last] {
             ann.get(&format!("/records/search?q={asked}")).await.expect(200);
+            ann.get(&format!("/search?q={asked}")).await.expect(200);
         }
     }
     // What goes wrong must not tell them either.

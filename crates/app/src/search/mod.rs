@@ -20,7 +20,7 @@ use matching::{Fit, Name, names_said, person_keys};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use store::engine::goldens::{self, GoldenRow, GoldenState};
 use store::engine::search::{self as found, Beginning, Held};
-use store::engine::{landscape::Landscape, records, runs};
+use store::engine::{landscape::Landscape, runs, sources};
 use store::{TenantScope, TenantTx};
 use typed::Typed;
 use uuid::Uuid;
@@ -188,7 +188,7 @@ async fn hits(tx: &TenantTx, tellers: Option<Vec<Uuid>>, typed: &Typed, per_kind
 async fn of_id(tx: &TenantTx, id: GoldenId, tellers: Option<Vec<Uuid>>) -> Result<Option<Hit>, AppError> {
     let Some(row) = goldens::find(tx, id).await? else { return Ok(None) };
     if let Some(tellers) = tellers
-        && !records::told_by(tx, vec![row.id.0], tellers).await?.contains(&row.id)
+        && !sources::told_by(tx, vec![row.id.0], tellers).await?.contains(&row.id)
     {
         return Ok(None);
     }

@@ -1,16 +1,16 @@
 //! `driveline-bench-record`: what one record costs in a tenant that is full of them: identified, with its golden record
-//! and audit, through Postgres; and how long it takes to take one out of fifty again.
+//! and audit, through Postgres; how long it takes to take one out of fifty again; and how long searches take.
 //!
 //! Wants `DATABASE_URL` (migrated, as the application role) and `DRIVELINE_MASTER_KEY`.
 
 use anyhow::{Context, ensure};
-use app::Clock;
 use app::engine::candidates::Verdict;
 use app::engine::failures::inbox_job;
 use app::engine::{Engine, EngineHandler};
+use app::{App, AppConfig, Clock};
 use async_trait::async_trait;
 use clap::Parser;
-use connectors::{About, Access, Connector, ConnectorError, Intake, Payload, Quota, Received, Verified};
+use connectors::{About, Access, Connector, ConnectorError, Intake, Payload, Quota, Received, Unlimited, Verified};
 use domain::mapping::Mapping;
 use domain::{ConnectionId, Field, ObjectKind, SystemRole};
 use queue::{Handler, JobKind, JobOutcome, Lease};
@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 use store::engine::{goldens, inbox, records};
 use store::{Db, EnvKeys, TenantScope};
 use testkit::BareAccess;
+use testkit::search_times::search_times;
 
 /// The same people in every run.
 const SEED: u64 = 11;
@@ -231,6 +232,16 @@ impl Bench {
         Ok(per_second)
     }
 
+    /// How long searches for these people take.
+    async fn searches(&self, views: &[SourceView]) -> anyhow::Result<Json> {
+        let config = AppConfig::from_lookup(&|name| std::env::var(name).ok())?;
+        let app = App::assemble(self.db.clone(), config, Clock::system(), Arc::new(|_, _, _| Arc::new(Unlimited)))?;
+        let began = Instant::now();
+        let times = search_times(&app, &self.scope, views).await?;
+        self.note(&format!("searched for {:.1} s: {times:#}", began.elapsed().as_secs_f64()))?;
+        Ok(times)
+    }
+
     /// What the CRM says of the same people, one by one: most are found among those that are there.
     async fn one_by_one(&mut self, views: &[SourceView]) -> anyhow::Result<Ones> {
         let before = self.held().await?;
@@ -337,6 +348,7 @@ async fn main() -> anyhow::Result<()> {
     drop(population);
     let mut bench = Bench::open(options.json).await?;
     let load = bench.load(&of_dms).await?;
+    let searches = bench.searches(&of_dms).await?;
     let (ones, bursts) = of_crm.split_at(of_crm.len() / 2);
     let ones = bench.one_by_one(ones).await?;
     let bursts = bench.in_bursts(bursts).await?;
@@ -346,7 +358,7 @@ async fn main() -> anyhow::Result<()> {
         "record_p50_ms": ones.p50, "record_p99_ms": ones.p99,
         "with_queue_p50_ms": ones.with_queue_p50, "with_queue_p99_ms": ones.with_queue_p99,
         "upserts_per_s": ones.per_second.round(), "bursts_per_s": bursts.round(),
-        "unmerge_p50_ms": of(&splits, 50), "unmerge_max_ms": of(&splits, 100),
+        "unmerge_p50_ms": of(&splits, 50), "unmerge_max_ms": of(&splits, 100), "search": searches,
     });
     say(&result.to_string())
 }
