@@ -142,6 +142,12 @@ async fn an_uploaded_file_becomes_records_while_its_progress_is_watched_and_gone
     let found = ann.get("/records/search?q=a77@example.com").await.expect(200);
     let title = found["items"].as_array().or_else(|| found.as_array()).expect("a list")[0]["title"].clone();
     assert_eq!(title, "Ann Lee77x");
+    let found = ann.get("/search?q=lee77x&limit=5").await.expect(200);
+    assert_eq!(found["groups"][0]["items"][0]["title"], title);
+    assert_eq!(found["groups"][0]["items"][0]["found_by"], "name");
+    assert_eq!(found["straight"], found["groups"][0]["items"][0]["id"]);
+    ann.get("/search?q=lee&limit=51").await.expect(422);
+    ann.get("/search?q=x").await.expect(422);
     let page = ann.get("/records?object=customer&limit=200").await.expect(200);
     assert_eq!(page["items"].as_array().unwrap().len(), 200);
     let shown = ann.get(&format!("/records/{}", page["items"][0]["id"].as_str().unwrap())).await.expect(200);

@@ -169,7 +169,8 @@ pub fn said(asked: &Asked, many: usize) -> String {
             "Nothing found. A surname needs three letters; everything else is looked up whole.".to_owned()
         }
         Asked::Waiting if many == 0 => "Searching …".to_owned(),
-        Asked::Nothing | Asked::Waiting | Asked::Found(_) => plural(many as u64, "result", "results"),
+        Asked::Nothing => plural(many as u64, "page", "pages"),
+        Asked::Waiting | Asked::Found(_) => plural(many as u64, "result", "results"),
     }
 }
 

@@ -76,7 +76,7 @@ pub fn Palette(
                 <p role="status" aria-live="polite" class="px-4 pt-2 text-meta text-muted">
                     {move || said(&asked.get(), list.with(Vec::len))}
                 </p>
-                <ul id="palette-list" role="listbox" aria-label="Results" class="min-h-0 flex-1 overflow-y-auto p-2">
+                <ul id="palette-list" role="listbox" tabindex="-1" aria-label="Results" class="min-h-0 flex-1 overflow-y-auto p-2">
                     {move || {
                         let mut before = "";
                         list.get()
@@ -106,9 +106,9 @@ fn option(place: usize, line: Line, first: bool, active: RwSignal<usize>) -> Any
     let href = line.href.clone();
     let class = move || {
         if active.get() == place {
-            "flex min-h-9 pointer-coarse:min-h-11 cursor-pointer items-baseline gap-3 rounded-sm bg-line px-2 py-1.5 text-ui"
+            "flex min-h-9 pointer-coarse:min-h-11 cursor-pointer items-center gap-3 rounded-sm bg-line px-2 py-1.5 text-ui"
         } else {
-            "flex min-h-9 pointer-coarse:min-h-11 cursor-pointer items-baseline gap-3 rounded-sm px-2 py-1.5 text-ui"
+            "flex min-h-9 pointer-coarse:min-h-11 cursor-pointer items-center gap-3 rounded-sm px-2 py-1.5 text-ui"
         }
     };
     view! {
@@ -121,7 +121,7 @@ fn option(place: usize, line: Line, first: bool, active: RwSignal<usize>) -> Any
             on:mousemove=move |_| if active.get_untracked() != place { active.set(place) }
             on:click=move |_| wake::go_to(&href)
         >
-            <span class="shrink-0 max-w-full truncate font-medium">{line.label}</span>
+            <span class="max-w-full shrink-0 truncate font-medium text-text">{line.label}</span>
             <span class="min-w-0 truncate text-small text-muted">{line.detail}</span>
         </li>
     }
@@ -166,6 +166,11 @@ mod wake {
         typed: RwSignal<String>,
         slash: RwSignal<bool>,
     ) {
+        if window().navigator().platform().is_ok_and(|platform| platform.starts_with("Mac"))
+            && let Ok(Some(hint)) = document().query_selector("[data-palette-key]")
+        {
+            hint.set_text_content(Some("⌘ K"));
+        }
         slash.set(storage().and_then(|kept| kept.get_item(SLASH).ok().flatten()).as_deref() != Some("off"));
         let on_key = Closure::<dyn FnMut(KeyboardEvent)>::new(move |event: KeyboardEvent| {
             let with_k = event.key().eq_ignore_ascii_case("k")

@@ -170,7 +170,7 @@ fn FindForm() -> impl IntoView {
                 id="find" name="q" type="search" autocomplete="off" maxlength="200" placeholder="Search" aria-keyshortcuts="Control+K Meta+K"
                 class="w-full min-h-8 pointer-coarse:min-h-11 rounded-sm border border-line bg-raised py-1 pl-8 pr-14 text-ui text-text placeholder:text-muted"
             />
-            <kbd aria-hidden="true" class="pointer-events-none absolute inset-y-0 right-2 flex items-center text-meta text-muted">"Ctrl K"</kbd>
+            <kbd data-palette-key aria-hidden="true" class="pointer-events-none absolute inset-y-0 right-2 flex items-center text-meta text-muted">"Ctrl K"</kbd>
         </form>
     }
 }

@@ -15,7 +15,7 @@ use crate::records::{RecordSummary, Records, summaries};
 use crate::start::App;
 use chrono::{DateTime, Utc};
 use domain::permission::Permission;
-use domain::{GoldenId, ObjectKind, Record, RunId};
+use domain::{GoldenId, ObjectKind, RunId};
 use matching::{Fit, Name, names_said, person_keys};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use store::engine::goldens::{self, GoldenRow, GoldenState};
@@ -102,11 +102,20 @@ impl Found {
 }
 
 /// An entity that holds what was typed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Hit {
     golden: GoldenId,
     object: ObjectKind,
     by: FoundBy,
+    /// Where only the beginning of a name was typed: the name, for these are listed by it. Others are, newest first, as
+    /// they were found.
+    name: String,
+}
+
+impl Hit {
+    const fn new(golden: GoldenId, object: ObjectKind, by: FoundBy) -> Self {
+        Self { golden, object, by, name: String::new() }
+    }
 }
 
 /// Searching.
@@ -174,11 +183,11 @@ async fn hits(tx: &TenantTx, tellers: Option<Vec<Uuid>>, typed: &Typed, per_kind
     let keys = typed.values.iter().map(|(_, purpose, value)| tx.keys().index64(purpose, value)).collect();
     for held in found::by_key(tx, keys, tellers.clone(), (per_kind + 1) * RECORDS_OF_ONE).await? {
         if let Some((by, _, _)) = typed.values.get(held.asked) {
-            hits.push(Hit { golden: held.golden, object: held.object, by: *by });
+            hits.push(Hit::new(held.golden, held.object, *by));
         }
     }
     hits.extend(by_name(tx, tellers, &typed.names, per_kind).await?);
-    hits.sort_by_key(|hit| hit.by);
+    hits.sort_by(|a, b| (a.by, &a.name).cmp(&(b.by, &b.name)));
     let mut seen = HashSet::new();
     hits.retain(|hit| seen.insert(hit.golden));
     Ok(hits)
@@ -192,7 +201,7 @@ async fn of_id(tx: &TenantTx, id: GoldenId, tellers: Option<Vec<Uuid>>) -> Resul
     {
         return Ok(None);
     }
-    Ok(Some(Hit { golden: row.id, object: row.object, by: FoundBy::Id }))
+    Ok(Some(Hit::new(row.id, row.object, FoundBy::Id)))
 }
 
 /// Customers of these names: whole ones, and where they are few, those that begin so.
@@ -244,18 +253,21 @@ fn fitting(tx: &TenantTx, held: &[Held], names: &[Name]) -> Result<Vec<Hit>, App
     let mut seen = HashSet::new();
     for held in held.iter().filter(|held| held.object == ObjectKind::Customer && seen.insert(held.record)) {
         let Some(doc) = held.doc(tx)? else { continue };
-        let said: Vec<&Record> = std::iter::once(&doc.record).chain(doc.own.as_ref()).collect();
-        let fit = said
-            .into_iter()
+        let said = std::iter::once(&doc.record).chain(doc.own.as_ref());
+        let best = said
             .flat_map(|record| names_said(&person_keys(record)))
-            .flat_map(|said| names.iter().filter_map(move |asked| said.fits(asked)).collect::<Vec<_>>())
-            .min();
-        let by = match fit {
-            Some(Fit::Whole) => FoundBy::Name,
-            Some(Fit::Begins) => FoundBy::Beginning,
+            .filter_map(|said| Some((names.iter().filter_map(|asked| said.fits(asked)).min()?, said)))
+            .min_by_key(|(fit, _)| *fit);
+        let mut hit = Hit::new(held.golden, held.object, FoundBy::Name);
+        match best {
+            Some((Fit::Whole, _)) => {}
+            Some((Fit::Begins, said)) => {
+                hit.by = FoundBy::Beginning;
+                hit.name = format!("{} {}", said.surname, said.first);
+            }
             None => continue,
-        };
-        hits.push(Hit { golden: held.golden, object: held.object, by });
+        }
+        hits.push(hit);
     }
     Ok(hits)
 }
