@@ -50,7 +50,7 @@ export async function run(stage) {
   // Somebody whom both systems tell of.
   const both = page.getByRole("row").filter({ has: page.getByRole("cell", { name: "2", exact: true }) });
   const email = await both.getByRole("cell").filter({ hasText: "@" }).first().textContent();
-  await page.getByRole("searchbox").fill(email);
+  await page.getByRole("main").getByRole("searchbox").fill(email);
   await dealer.button("Search").click();
   await page.getByText(/record(s)? found/).waitFor();
   await page.getByRole("row").nth(1).getByRole("link").click();

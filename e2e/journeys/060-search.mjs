@@ -155,11 +155,11 @@ async function withoutScripts(stage, dealer, known) {
   const page = await context.newPage();
   try {
     await page.goto("/");
-    await page.getByLabel("Search everything").fill(known.email);
-    await page.getByLabel("Search everything").press("Enter");
+    await page.getByLabel("Search everything", { exact: true }).fill(known.email);
+    await page.getByLabel("Search everything", { exact: true }).press("Enter");
     await page.getByRole("heading", { level: 1, name: known.name }).waitFor();
-    await page.getByLabel("Search everything").fill(known.surname.slice(0, 3));
-    await page.getByLabel("Search everything").press("Enter");
+    await page.getByLabel("Search everything", { exact: true }).fill(known.surname.slice(0, 3));
+    await page.getByLabel("Search everything", { exact: true }).press("Enter");
     await page.getByRole("main").getByRole("link", { name: known.name, exact: true }).first().click();
     await page.getByRole("heading", { level: 1, name: known.name }).waitFor();
   } finally {
