@@ -97,7 +97,7 @@ fn results(asked: &str, found: Found) -> AnyView {
 }
 
 const LIST: &str = "flex flex-col rounded-md border border-line";
-const LINE: &str = "flex flex-wrap items-baseline gap-x-4 gap-y-0.5 border-b border-line px-3 py-2 text-small last:border-b-0 hover:bg-sunken";
+const LINE: &str = "flex flex-col gap-x-4 gap-y-0.5 border-b border-line px-3 py-2 text-small last:border-b-0 hover:bg-sunken sm:flex-row sm:items-baseline";
 
 fn group(group: FoundGroup) -> AnyView {
     let lines = group
@@ -157,7 +157,7 @@ const fn by(found_by: FoundBy) -> &'static str {
         FoundBy::LastEight => "by the VIN’s last 8",
         FoundBy::Number => "by number",
         FoundBy::Name => "by name",
-        FoundBy::Beginning => "begins so",
+        FoundBy::Beginning => "name begins so",
         FoundBy::FirstName => "by first name",
     }
 }

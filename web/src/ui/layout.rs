@@ -162,7 +162,7 @@ pub fn Shell(
 #[component]
 fn FindForm() -> impl IntoView {
     view! {
-        <form method="get" action="/search" role="search" aria-label="Whole group" class="relative">
+        <form method="get" action="/search" role="search" aria-label="Find anything" class="relative">
             <input type="hidden" name="go" value="1"/>
             <label for="find" class="sr-only">"Search everything"</label>
             <span class="pointer-events-none absolute inset-y-0 left-2 flex items-center text-muted"><Icon name=IconName::Search/></span>
