@@ -2,7 +2,7 @@
 //!
 //! Everything is limited before it is joined, so that a name which ten thousand share costs no more than a rare one. The
 //! limits matter for who is limited to rooftops: with a million customers, a look at a thousand records of others takes
-//! some 10 ms.
+//! some 7 ms.
 
 use super::records::{DOC, SourceDoc, array_text, place};
 use crate::error::StoreError;
