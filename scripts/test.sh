@@ -61,6 +61,9 @@ journeys() {
   build_site
   build_binaries "${DRIVELINE_TEST_PROFILE:-dev}" "${stack_binaries[@]}"
   unset DATABASE_URL DATABASE_OWNER_URL
+  # A journey answers here as the name server by which a domain is proven.
+  DRIVELINE_DNS="127.0.0.1:$(kept_port names)"
+  export DRIVELINE_DNS
   start_stack fast driveline_e2e fresh
   step "Browser journeys"
   CHROMIUM=$(browser) node "$root/e2e/run.mjs" "$@" 9>&- || fail "A browser journey failed." "Screenshots are in e2e/screenshots, the servers' logs in $data/log."

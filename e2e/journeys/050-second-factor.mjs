@@ -1,8 +1,8 @@
 // Signing in with a phone as well, in a browser: none of it needs a script.
 import assert from "node:assert/strict";
-import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { Dealer, password } from "../dealer.mjs";
+import { code } from "../phone.mjs";
 
 export const name = "an owner sets up two-step sign-in, signs in with a code and a recovery code, requires it of the group, lets a member in who lost their phone, rotates an API key, and finds it all in the audit trail";
 
@@ -167,14 +167,4 @@ async function signInWith(dealer, typed, stage) {
   await page.getByRole("textbox", { name: "Code" }).fill(typed);
   await dealer.button("Sign in").click();
   await page.getByRole("navigation", { name: "Main", exact: true }).waitFor();
-}
-
-// RFC 6238: SHA-1, six digits, thirty seconds; so many steps from now.
-function code(secret, steps) {
-  const bits = [...secret].map((letter) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(letter).toString(2).padStart(5, "0")).join("");
-  const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
-  const counter = Buffer.alloc(8);
-  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + steps));
-  const hash = createHmac("sha1", key).update(counter).digest();
-  return String((hash.readUInt32BE(hash.at(-1) & 15) & 0x7fffffff) % 1_000_000).padStart(6, "0");
 }

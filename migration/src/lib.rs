@@ -20,6 +20,7 @@ mod m010_made_by_us;
 mod m012_second_factor;
 mod m013_api_key_successor;
 mod m014_search_keys;
+mod m015_single_sign_on;
 pub mod tenant_table;
 
 /// All migrations in order.
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m012_second_factor::Migration),
             Box::new(m013_api_key_successor::Migration),
             Box::new(m014_search_keys::Migration),
+            Box::new(m015_single_sign_on::Migration),
         ]
     }
 }

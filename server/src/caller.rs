@@ -6,7 +6,7 @@ use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, ORIGIN, USER_AGENT};
 use actix_web::middleware::Next;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, ResponseError, web};
-use app::identity::{Origin, SignedIn, cookie};
+use app::identity::{Origin, SignedIn, Until, cookie};
 use app::{App, TenantScope};
 use domain::ApiKeyId;
 use std::future::{Ready, ready};
@@ -35,7 +35,7 @@ impl Person {
     /// The group they look at.
     ///
     /// # Errors
-    /// [`ApiError::NoGroup`], [`ApiError::SecondFactorNeeded`].
+    /// [`ApiError::NoGroup`], [`ApiError::SecondFactorNeeded`], [`ApiError::SingleSignOnNeeded`].
     pub fn scope(&self) -> Result<&TenantScope, ApiError> {
         self.0.scope.as_ref().ok_or_else(|| outside(&self.0))
     }
@@ -43,7 +43,11 @@ impl Person {
 
 /// Why somebody who is signed in acts in no group.
 fn outside(person: &SignedIn) -> ApiError {
-    if person.kept_out_of.is_some() { ApiError::SecondFactorNeeded } else { ApiError::NoGroup }
+    match person.kept_out.map(|kept_out| kept_out.until) {
+        Some(Until::SecondFactor) => ApiError::SecondFactorNeeded,
+        Some(Until::SingleSignOn) => ApiError::SingleSignOnNeeded,
+        None => ApiError::NoGroup,
+    }
 }
 
 /// What a limit on requests is counted by.

@@ -71,6 +71,9 @@ pub enum ApiError {
     /// The group that the caller looks at requires a second factor.
     #[error("this group requires two-step sign-in; set it up under `/api/v1/me/second-factor`")]
     SecondFactorNeeded,
+    /// The group that the caller looks at lets people of its domains in by single sign-on only.
+    #[error("this group requires single sign-on; open the portal and continue with single sign-on")]
+    SingleSignOnNeeded,
     /// A browser sent this from another site.
     #[error("this request came from another site")]
     CrossSite,
@@ -127,7 +130,7 @@ const fn kind(code: &'static str, status: StatusCode, title: &'static str) -> Ki
 }
 
 /// The kinds of problem that any route may answer, for the reference.
-pub const KINDS: [Kind; 20] = [
+pub const KINDS: [Kind; 21] = [
     kind("malformed", StatusCode::BAD_REQUEST, "The request cannot be read"),
     kind("not_signed_in", StatusCode::UNAUTHORIZED, "Not signed in"),
     kind("bad_key", StatusCode::UNAUTHORIZED, "The API key is not valid"),
@@ -140,6 +143,7 @@ pub const KINDS: [Kind; 20] = [
     kind("wrong_method", StatusCode::METHOD_NOT_ALLOWED, "Another method is needed"),
     kind("conflict", StatusCode::CONFLICT, "It does not fit what is there"),
     kind("second_factor_needed", StatusCode::FORBIDDEN, "The group lets nobody in without a second factor"),
+    kind("single_sign_on_needed", StatusCode::FORBIDDEN, "The group lets you in by single sign-on only"),
     kind("sign_in_over", StatusCode::GONE, "Signing in starts again from the password"),
     kind("link_over", StatusCode::GONE, "The link was used or is over"),
     kind("too_large", StatusCode::PAYLOAD_TOO_LARGE, "Too large"),
@@ -194,6 +198,7 @@ impl ApiError {
             Self::BadKey => (StatusCode::UNAUTHORIZED, "bad_key", said),
             Self::PersonNeeded => (StatusCode::FORBIDDEN, "person_needed", said),
             Self::SecondFactorNeeded => (StatusCode::FORBIDDEN, "second_factor_needed", said),
+            Self::SingleSignOnNeeded => (StatusCode::FORBIDDEN, "single_sign_on_needed", said),
             Self::NoGroup => (StatusCode::FORBIDDEN, "not_permitted", said),
             Self::CrossSite => (StatusCode::FORBIDDEN, "cross_site", said),
             Self::NoSuchRoute => (StatusCode::NOT_FOUND, "not_found", said),
@@ -216,6 +221,7 @@ impl ApiError {
             | Self::PersonNeeded
             | Self::NoGroup
             | Self::SecondFactorNeeded
+            | Self::SingleSignOnNeeded
             | Self::CrossSite
             | Self::NoSuchRoute
             | Self::WrongMethod { .. }
@@ -286,6 +292,7 @@ impl ResponseError for ApiError {
             | Self::PersonNeeded
             | Self::NoGroup
             | Self::SecondFactorNeeded
+            | Self::SingleSignOnNeeded
             | Self::CrossSite
             | Self::NoSuchRoute
             | Self::WrongMethod { .. }

@@ -20,6 +20,15 @@ pub struct AppConfig {
     pub mail: MailConfig,
     /// Calls to vendors.
     pub vendors: VendorConfig,
+    /// Names.
+    pub names: NamesConfig,
+}
+
+/// Names.
+#[derive(Clone, Copy, Debug)]
+pub struct NamesConfig {
+    /// `DRIVELINE_DNS`: address and port of the name server that tells whose a domain is. The machine's own.
+    pub server: Option<SocketAddr>,
 }
 
 /// Postgres.
@@ -204,6 +213,16 @@ impl AppConfig {
         let host = public_url.as_ref().and_then(Url::host_str).unwrap_or("localhost").to_owned();
         let from = read.optional("DRIVELINE_MAIL_FROM").unwrap_or_else(|| format!("Driveline <no-reply@{host}>"));
         let behind_proxy = read.flag("DRIVELINE_BEHIND_PROXY");
+        let names = NamesConfig {
+            server: match read.optional("DRIVELINE_DNS").map(|text| text.parse()) {
+                None => None,
+                Some(Ok(server)) => Some(server),
+                Some(Err(_)) => {
+                    read.errors.push("DRIVELINE_DNS cannot be read: write address:port".to_owned());
+                    None
+                }
+            },
+        };
         let vendors = VendorConfig { allow_private_hosts: read.flag("DRIVELINE_ALLOW_PRIVATE_HOSTS") };
         match public_url {
             Some(public_url) if read.errors.is_empty() => Ok(Self {
@@ -213,6 +232,7 @@ impl AppConfig {
                 web: WebConfig { bind, public_url, behind_proxy },
                 mail: MailConfig { way, from },
                 vendors,
+                names,
             }),
             Some(_) | None => Err(ConfigErrors(read.errors)),
         }

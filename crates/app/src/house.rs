@@ -6,7 +6,7 @@ use crate::start::App;
 use chrono::TimeDelta;
 use std::error::Error as StdError;
 use std::time::Duration;
-use store::{attempts, mail_links, mails, sessions, sign_in_steps};
+use store::{attempts, mail_links, mails, sessions, sign_in_steps, sign_in_trips};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -65,6 +65,7 @@ impl App {
         sessions::sweep(&tx, now - KEEP_ENDED).await?;
         mail_links::sweep(&tx, now - KEEP_ENDED).await?;
         sign_in_steps::sweep(&tx, now).await?;
+        sign_in_trips::sweep(&tx, now).await?;
         mails::sweep(&tx, now - KEEP_ENDED).await?;
         tx.commit().await?;
         Ok(())

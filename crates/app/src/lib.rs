@@ -27,6 +27,7 @@ pub mod schedules;
 mod sealing;
 pub mod search;
 pub mod sheet;
+pub mod single_sign_on;
 pub mod start;
 pub mod uploads;
 pub mod views;

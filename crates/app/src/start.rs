@@ -143,6 +143,11 @@ impl App {
         &self.inner.hasher
     }
 
+    /// The connection pool for calls to addresses that people typed.
+    pub(crate) fn outgoing(&self) -> &reqwest::Client {
+        &self.inner.http
+    }
+
     pub(crate) fn http(&self, tenant: TenantId, connection: ConnectionId, quota: Quota) -> VendorHttp {
         VendorHttp::new(self.inner.http.clone(), (self.inner.budget_of)(tenant, connection, quota))
     }

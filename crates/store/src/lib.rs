@@ -28,6 +28,8 @@ pub mod seal;
 pub mod second_factors;
 pub mod sessions;
 pub mod sign_in_steps;
+pub mod sign_in_trips;
+pub mod single_sign_on;
 pub mod sql;
 pub mod surnames;
 pub mod tenants;

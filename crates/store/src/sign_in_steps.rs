@@ -1,10 +1,10 @@
 //! Sign-ins whose first step was right and whose code is still to come.
 
 use crate::error::StoreError;
-use crate::sql::{get, id};
+use crate::sql::{get, id, optional_id};
 use crate::tx::PlatformTx;
 use chrono::{DateTime, Utc};
-use domain::UserId;
+use domain::{TenantId, UserId};
 
 /// A sign-in that waits for its code.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct SignInStep {
     pub how: String,
     /// The device cookie, where the browser had this account's.
     pub device: Option<String>,
+    /// The group whose issuer took the first step: the session will see that one only.
+    pub bound_to: Option<TenantId>,
 }
 
 /// A sign-in that waits, at a try.
@@ -37,13 +39,14 @@ pub async fn insert(
     expires_at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     tx.run(
-        "INSERT INTO sign_in_step (token_hash, person_id, how, device, expires_at) VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO sign_in_step (token_hash, person_id, how, device, expires_at, bound_to) VALUES ($1, $2, $3, $4, $5, $6)",
         [
             token_hash.to_vec().into(),
             step.person.0.into(),
             step.how.as_str().into(),
             step.device.clone().into(),
             expires_at.into(),
+            step.bound_to.map(|tenant| tenant.0).into(),
         ],
     )
     .await?;
@@ -63,12 +66,17 @@ pub async fn count_try(
     let row = tx
         .row(
             "UPDATE sign_in_step SET tries = tries + 1
-             WHERE token_hash = $1 AND expires_at > $2 AND tries < $3 RETURNING person_id, how, device, tries",
+             WHERE token_hash = $1 AND expires_at > $2 AND tries < $3 RETURNING person_id, how, device, bound_to, tries",
             [token_hash.to_vec().into(), now.into(), tries_max.into()],
         )
         .await?;
     let Some(row) = row else { return Ok(None) };
-    let step = SignInStep { person: id(&row, "person_id")?, how: get(&row, "how")?, device: get(&row, "device")? };
+    let step = SignInStep {
+        person: id(&row, "person_id")?,
+        how: get(&row, "how")?,
+        device: get(&row, "device")?,
+        bound_to: optional_id(&row, "bound_to")?,
+    };
     Ok(Some(Tried { step, tries: get(&row, "tries")? }))
 }
 

@@ -7,6 +7,7 @@
 pub mod access;
 pub mod application;
 pub mod database;
+pub mod issuer;
 pub mod redis;
 pub mod search_times;
 pub mod sshd;
@@ -16,6 +17,7 @@ pub mod worker;
 pub use access::BareAccess;
 pub use application::TestApp;
 pub use database::TestDb;
+pub use issuer::{TestIssuer, TestNames};
 pub use redis::TestRedis;
 pub use sshd::Sshd;
 pub use vendors::TestVendors;

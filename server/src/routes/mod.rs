@@ -19,6 +19,7 @@ pub mod schedules;
 pub mod search;
 pub mod second_factor;
 pub mod sessions;
+pub mod single_sign_on;
 pub mod uploads;
 
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -29,6 +30,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .configure(identity::configure)
         .configure(sessions::configure)
         .configure(second_factor::configure)
+        .configure(single_sign_on::configure)
         .configure(api_keys::configure)
         .configure(people::configure)
         .configure(rooftops::configure)

@@ -20,4 +20,5 @@ mod review;
 mod rig;
 mod rules;
 mod second_factor;
+mod single_sign_on;
 mod strangers;

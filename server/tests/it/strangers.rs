@@ -57,6 +57,7 @@ impl Ids {
             .replace("{key}", "hubspot")
             .replace("{version}", "7")
             .replace("{name}", "a.csv")
+            .replace("{domain}", "canary.test")
     }
 }
 
@@ -90,6 +91,18 @@ const ROUTES: &[Route] = &[
     with("POST", "/me/second-factor/off", PersonOnly, |_| json!({"password": PASSWORD})),
     route("GET", "/sign-in-rules", Own),
     with("PUT", "/sign-in-rules", PersonOnly, |_| json!({"second_factor_required": true})),
+    route("GET", "/single-sign-on", Own),
+    with(
+        "PUT",
+        "/single-sign-on",
+        PersonOnly,
+        |_| json!({"issuer": "https://id.example.com", "client_id": "c", "client_secret": "s"}),
+    ),
+    route("DELETE", "/single-sign-on", PersonOnly),
+    route("POST", "/single-sign-on/test", PersonOnly),
+    with("POST", "/single-sign-on/domains", PersonOnly, |_| json!({"domain": "example.com"})),
+    route("POST", "/single-sign-on/domains/{domain}/prove", PersonOnly),
+    route("DELETE", "/single-sign-on/domains/{domain}", PersonOnly),
     with("PUT", "/me/group", PersonOnly, |ids| json!({"group": ids.of("group")})),
     route("POST", "/sign-out", PersonOnly),
     route("GET", "/sessions", PersonOnly),
@@ -229,7 +242,11 @@ async fn furnished(rig: &Rig, ann: &Client<'_>) -> Ids {
              INSERT INTO candidate (tenant_id, id, object, left_golden, right_golden, score, reason, state)
                  VALUES ('{group}', '{candidate}', 1, '{left}', '{right}', 0.5, '{CANARY}', 'open');
              INSERT INTO match_model (tenant_id, version, kind, state, model, auto, review, present, records, created_at)
-                 VALUES ('{group}', 7, '{CANARY}', 'retired', '{{}}', 0.9, 0.1, '{{}}', 0, now());"
+                 VALUES ('{group}', 7, '{CANARY}', 'retired', '{{}}', 0.9, 0.1, '{{}}', 0, now());
+             INSERT INTO single_sign_on (tenant_id, issuer, client_id, sealed, updated_at)
+                 VALUES ('{group}', 'https://{CANARY}.test', '{CANARY}', '', now());
+             INSERT INTO sign_in_domain (tenant_id, domain, token, created_at)
+                 VALUES ('{group}', '{CANARY}.test', '{CANARY}', now());"
         ))
         .await;
     by_noun.extend([
@@ -346,6 +363,9 @@ async fn another_groups_person_cannot_enter_this_group_or_end_its_sessions() {
         "/api-keys",
         "/people/{id}/second-factor/reset",
         "/api-keys/{id}/rotate",
+        "/single-sign-on/test",
+        "/single-sign-on/domains/{domain}/prove",
+        "/single-sign-on/domains/{domain}",
     ];
     for route in ROUTES.iter().filter(|route| route.told == PersonOnly && named.contains(&route.path)) {
         let ask = nobody

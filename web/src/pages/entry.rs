@@ -1,7 +1,7 @@
 //! Before sign-in: sign up, confirm the address, sign in, a forgotten password, an invitation; and signing out.
 
 use crate::portal::{Answer, Errors, PageProblem, Posted, PostedByPerson, Query, Typed, origin, see_other};
-use crate::ui::{Bare, Button, ButtonKind, Field, Form, FormNotice};
+use crate::ui::{Bare, Button, ButtonKind, Field, Form, FormNotice, LinkButton};
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::{StatusCode, header};
@@ -156,6 +156,12 @@ pub(super) fn own_path(next: &str) -> &str {
 fn show_sign_in(request: &HttpRequest, typed: &Typed, errors: &Errors) -> HttpResponse {
     let (typed, errors) = (typed.clone(), errors.clone());
     let next = own_path(typed.text("next")).to_owned();
+    let single_sign_on = match next.as_str() {
+        "/" => "/sign-in/sso".to_owned(),
+        next => {
+            format!("/sign-in/sso?next={}", url::form_urlencoded::byte_serialize(next.as_bytes()).collect::<String>())
+        }
+    };
     Answer::to_anybody(request, "Sign in").status(status(&errors)).page(|| {
         view! {
             <Bare title="Sign in">
@@ -166,6 +172,7 @@ fn show_sign_in(request: &HttpRequest, typed: &Typed, errors: &Errors) -> HttpRe
                     <Field name="password" label="Password" kind="password" autocomplete="current-password" error=errors.of("password")/>
                     <Button label="Sign in" kind=ButtonKind::Primary/>
                 </Form>
+                <LinkButton href=single_sign_on label="Continue with single sign-on"/>
                 <p class="flex flex-wrap justify-between gap-2 text-small">
                     <a class="text-accent underline" href="/forgot-password">"Forgot the password?"</a>
                     <a class="text-accent underline" href="/sign-up">"Create an account"</a>

@@ -17,6 +17,8 @@ pub mod security;
 pub mod sessions;
 pub mod settings;
 pub mod setup;
+pub mod single_sign_on;
+pub mod sso_entry;
 pub mod team;
 pub mod two_step;
 mod words;

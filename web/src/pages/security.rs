@@ -21,7 +21,24 @@ enum Of {
 
 /// `GET /settings/security`
 pub async fn page(request: HttpRequest, visitor: Visitor, app: web::Data<App>) -> Result<HttpResponse, PageProblem> {
+    if visitor.session.bound_to.is_some() {
+        let tabs = tabs(&visitor, Part::Security);
+        return Ok(Answer::to(&request, &visitor, "Your sign-in").page(|| frame(tabs, by_single_sign_on())));
+    }
     show(&request, &visitor, &app, Of::Nothing, Errors::default()).await
+}
+
+/// What a group's issuer opened changes nothing of the person's own account.
+fn by_single_sign_on() -> AnyView {
+    view! {
+        <Section title="Single sign-on">
+            <p class="flex flex-wrap items-center gap-2 text-small"><Status tone=Tone::Good word="Signed in"/> "with the account that you have at work, for a day."</p>
+            <p class="max-w-prose text-small text-muted">
+                "Password and second factor are looked after there. If you have a password of your own at Driveline, sign in with it to change it or to set up two-step sign-in."
+            </p>
+        </Section>
+    }
+    .into_any()
 }
 
 /// A wrong password belongs beside its field; the e-mail was not asked for here.

@@ -17,6 +17,8 @@ pub(super) enum Part {
     Rooftops,
     /// People and roles.
     Team,
+    /// The group's own issuer.
+    SingleSignOn,
     /// API keys.
     Keys,
     /// The audit trail.
@@ -32,6 +34,12 @@ pub(super) fn tabs(visitor: &Visitor, current: Part) -> Vec<Tab> {
     [
         (Part::Rooftops, "/settings/rooftops", "Rooftops", true),
         (Part::Team, "/settings/team", "Team", visitor.may(Permission::ManagePeople)),
+        (
+            Part::SingleSignOn,
+            "/settings/single-sign-on",
+            "Single sign-on",
+            visitor.may_at(None, Permission::ManagePeople),
+        ),
         (Part::Keys, "/settings/keys", "API keys", visitor.may_at(None, Permission::ManageKeys)),
         (Part::Audit, "/settings/audit", "Audit trail", visitor.may_at(None, Permission::ReadAudit)),
         (Part::Security, "/settings/security", "Your sign-in", true),

@@ -65,6 +65,9 @@ fn show_code(request: &HttpRequest, typed: &Typed, errors: &Errors) -> HttpRespo
 
 /// `GET /two-step`
 pub async fn set_up(request: HttpRequest, person: Person, app: web::Data<App>) -> Result<HttpResponse, PageProblem> {
+    if person.0.bound_to.is_some() {
+        return Ok(show_not_by_single_sign_on(&request, &person.0));
+    }
     if app.identity().two_step(&person.0).await?.since.is_some() {
         return Ok(see_other("/settings/security"));
     }
@@ -103,6 +106,24 @@ pub async fn confirm(
     }
 }
 
+/// A second factor is of the person's own account, which single sign-on does not open.
+fn show_not_by_single_sign_on(request: &HttpRequest, who: &SignedIn) -> HttpResponse {
+    Answer::to_person(request, who, "Two-step sign-in").page(|| {
+        view! {
+            <Bare title="Your group asks for a code as well" lead="It is set up in your own account, which single sign-on does not open.">
+                <ol class="flex list-decimal flex-col gap-2 pl-5 text-small">
+                    <li>"Sign out here, and set a password by the link under “Forgot the password?”, if you have none."</li>
+                    <li>"Sign in with it and set up two-step sign-in."</li>
+                    <li>"Come back by single sign-on; from then on it asks for a code."</li>
+                </ol>
+                <p class="text-small text-muted">"An owner of your group can also say that your company's sign-in asks for a second factor itself; then nothing is to be set up here."</p>
+                <Form action="/sign-out" class="contents"><div><Button label="Sign out" kind=ButtonKind::Primary/></div></Form>
+            </Bare>
+        }
+        .into_any()
+    })
+}
+
 /// In groups of four, as people copy it.
 fn in_fours(secret: &str) -> String {
     let letters: Vec<char> = secret.chars().collect();
@@ -111,7 +132,7 @@ fn in_fours(secret: &str) -> String {
 
 fn show_set_up(request: &HttpRequest, who: &SignedIn, begun: Option<SetUp>, errors: &Errors) -> HttpResponse {
     let (errors, wrong_password) = (errors.clone(), errors.of("password"));
-    let kept_out = who.kept_out_of.is_some();
+    let kept_out = who.kept_out.is_some();
     let lead = if kept_out {
         "Your group asks everybody for a code besides the password. Set it up, and you are in; it takes a minute."
     } else {

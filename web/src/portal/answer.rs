@@ -118,6 +118,8 @@ fn done_words(what: &str) -> Option<&'static str> {
         "password" => "Your password is changed. Every other browser is signed out.",
         "two-step-reset" => "Two-step sign-in is reset. They are told by mail, and set it up again.",
         "two-step-off" => "Two-step sign-in is off. Your password alone signs you in.",
+        "domain-added" => "The domain is listed. Add the TXT record that is shown, then check the DNS.",
+        "domain-proven" => "The domain is yours.",
         "rooftop" => "The rooftop is saved.",
         "signed-in-there" => "The vendor lets Driveline in. Test the connection now.",
         "paused" => "Paused. Nothing is read or written until you resume it.",

@@ -20,6 +20,9 @@ pub enum PageProblem {
     /// The group lets nobody in without a second factor.
     #[error("a second factor is needed")]
     SecondFactor,
+    /// The group lets this person in by single sign-on only.
+    #[error("single sign-on is needed")]
+    SingleSignOn,
     /// It is not there, or not this visitor's: both look the same.
     #[error("there is no such page")]
     Missing,
@@ -79,7 +82,7 @@ impl From<EngineError> for PageProblem {
 impl PageProblem {
     const fn status(&self) -> StatusCode {
         match self {
-            Self::SignIn | Self::SecondFactor => StatusCode::SEE_OTHER,
+            Self::SignIn | Self::SecondFactor | Self::SingleSignOn => StatusCode::SEE_OTHER,
             Self::Missing => StatusCode::NOT_FOUND,
             Self::NotPermitted(_) | Self::OldForm => StatusCode::FORBIDDEN,
             Self::NotNow(_) => StatusCode::CONFLICT,
@@ -92,6 +95,7 @@ impl PageProblem {
         match self {
             Self::SignIn => ("Sign in", "Sign in to see this page.".to_owned()),
             Self::SecondFactor => ("Two-step sign-in", "Set up two-step sign-in to see this page.".to_owned()),
+            Self::SingleSignOn => ("Single sign-on", "Sign in by single sign-on to see this page.".to_owned()),
             Self::Missing => ("Not found", "There is nothing at this address, or it is not yours to see.".to_owned()),
             Self::NotPermitted(why) => {
                 ("Not permitted", format!("Your role does not allow this: {why}. An admin of your group can change your role."))
@@ -120,6 +124,9 @@ impl PageProblem {
         }
         if let Self::SecondFactor = self {
             return see_other("/two-step");
+        }
+        if let Self::SingleSignOn = self {
+            return see_other("/single-sign-on");
         }
         let (title, text) = self.words();
         Answer::to_anybody(request, title).status(self.status()).page(|| {

@@ -5,7 +5,7 @@ use super::posted::FORM_SIZE_MAX;
 use super::problem::{nothing_here, problem_pages};
 use crate::pages::{
     audit, connect, connections, duplicates, entry, failures, home, keys, lost_phone, mailbox, records, runs, search,
-    security, sessions, settings, setup, team, two_step,
+    security, sessions, settings, setup, single_sign_on, sso_entry, team, two_step,
 };
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, FormConfig, ServiceConfig, get, post};
@@ -39,6 +39,11 @@ fn entrance(config: &mut ServiceConfig) {
         .route("/sign-in", post().to(entry::post_sign_in))
         .route("/sign-in/code", get().to(two_step::code))
         .route("/sign-in/code", post().to(two_step::post_code))
+        .route("/sign-in/sso", get().to(sso_entry::ask))
+        .route("/sign-in/sso", post().to(sso_entry::leave))
+        .route("/sign-in/sso/{group}", get().to(sso_entry::arrive))
+        .route("/single-sign-on", get().to(sso_entry::kept_out))
+        .route("/single-sign-on", post().to(sso_entry::to_another_group))
         .route("/two-step", get().to(two_step::set_up))
         .route("/two-step", post().to(two_step::confirm))
         .route("/two-step/begin", post().to(two_step::begin))
@@ -114,6 +119,11 @@ fn setting(config: &mut ServiceConfig) {
         .route("/settings/team/{role}", post().to(team::change_role))
         .route("/settings/team/{role}/second-factor", get().to(lost_phone::ask))
         .route("/settings/team/{role}/second-factor", post().to(lost_phone::reset))
+        .route("/settings/single-sign-on", get().to(single_sign_on::page))
+        .route("/settings/single-sign-on", post().to(single_sign_on::save))
+        .route("/settings/single-sign-on/test", post().to(single_sign_on::test))
+        .route("/settings/single-sign-on/remove", post().to(single_sign_on::remove))
+        .route("/settings/single-sign-on/domains", post().to(single_sign_on::domains))
         .route("/settings/keys", get().to(keys::keys))
         .route("/settings/keys", post().to(keys::make_key))
         .route("/settings/keys/{id}/rotate", post().to(keys::rotate_key))

@@ -3,7 +3,7 @@
 use super::{Frame, PageProblem};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
-use app::identity::{Origin, SignedIn, cookie};
+use app::identity::{Origin, SignedIn, Until, cookie};
 use app::{App, TenantScope};
 use chrono_tz::Tz;
 use domain::RooftopId;
@@ -38,9 +38,10 @@ impl Visitor {
     }
 
     async fn of(app: &App, session: SignedIn) -> Result<Self, PageProblem> {
-        let scope = match (&session.scope, session.kept_out_of) {
+        let scope = match (&session.scope, session.kept_out.map(|kept_out| kept_out.until)) {
             (Some(scope), _) => scope.clone(),
-            (None, Some(_)) => return Err(PageProblem::SecondFactor),
+            (None, Some(Until::SecondFactor)) => return Err(PageProblem::SecondFactor),
+            (None, Some(Until::SingleSignOn)) => return Err(PageProblem::SingleSignOn),
             (None, None) => {
                 return Err(PageProblem::NotPermitted("you belong to no dealer group any more".to_owned()));
             }

@@ -4,6 +4,7 @@
 
 use crate::config::WebConfig;
 use crate::identity::{NewSession, SecondStep};
+use crate::single_sign_on::Leaving;
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// Name of the cookie that holds the session's token.
@@ -24,17 +25,36 @@ pub fn step_cookie(config: &WebConfig) -> &'static str {
     if config.is_secure() { "__Host-driveline-step" } else { "driveline-step" }
 }
 
+/// Name of the cookie by which a browser that went to an issuer is known when it comes back.
+#[must_use]
+pub fn trip_cookie(config: &WebConfig) -> &'static str {
+    if config.is_secure() { "__Host-driveline-trip" } else { "driveline-trip" }
+}
+
 /// How long a browser is known.
 const DEVICE_KNOWN_FOR: TimeDelta = TimeDelta::days(400);
 
 /// `Set-Cookie` lines after signing in.
 #[must_use]
-pub fn signed_in(config: &WebConfig, session: &NewSession, now: DateTime<Utc>) -> [String; 3] {
-    [
+pub fn signed_in(config: &WebConfig, session: &NewSession, now: DateTime<Utc>) -> Vec<String> {
+    let mut lines = vec![
         line(config, step_cookie(config), "", TimeDelta::zero()),
         line(config, session_cookie(config), &session.token, session.expires_at - now),
-        line(config, device_cookie(config), &session.device, DEVICE_KNOWN_FOR),
-    ]
+    ];
+    lines.extend(session.device.as_ref().map(|device| line(config, device_cookie(config), device, DEVICE_KNOWN_FOR)));
+    lines
+}
+
+/// `Set-Cookie` line of a browser that goes to an issuer.
+#[must_use]
+pub fn leaving(config: &WebConfig, leaving: &Leaving, now: DateTime<Utc>) -> String {
+    line(config, trip_cookie(config), &leaving.browser, leaving.expires_at - now)
+}
+
+/// `Set-Cookie` line of a browser that came back from one.
+#[must_use]
+pub fn back(config: &WebConfig) -> String {
+    line(config, trip_cookie(config), "", TimeDelta::zero())
 }
 
 /// `Set-Cookie` line where a code is asked for.

@@ -52,7 +52,12 @@ impl Identity<'_> {
             id: person.id,
             name: person.name,
             email: person.email,
-            groups: groups.into_iter().map(|(id, name)| Group { id, name }).collect(),
+            // One group's issuer learns nothing of the others.
+            groups: groups
+                .into_iter()
+                .filter(|(id, _)| who.bound_to.is_none_or(|bound_to| bound_to == *id))
+                .map(|(id, name)| Group { id, name })
+                .collect(),
             group: who.scope.as_ref().map(store::TenantScope::tenant),
             permissions: Permission::ALL.into_iter().filter(permits).collect(),
         })
@@ -61,8 +66,12 @@ impl Identity<'_> {
     /// Looks at another of one's groups.
     ///
     /// # Errors
-    /// [`AppError::NotFound`] where the person has no role there, [`AppError::Store`].
+    /// [`AppError::NotFound`] where the person has no role there, or another group's issuer began the session;
+    /// [`AppError::Store`].
     pub async fn switch_group(self, who: &SignedIn, group: TenantId) -> Result<(), AppError> {
+        if who.bound_to.is_some_and(|bound_to| bound_to != group) {
+            return Err(AppError::NotFound("group"));
+        }
         let tx = self.0.db().platform().await?;
         if memberships::of_person_in(&tx, who.person, group).await?.is_empty() {
             return Err(AppError::NotFound("group"));

@@ -123,6 +123,7 @@ impl Identity<'_> {
         new: &SecretString,
         origin: &Origin,
     ) -> Result<(), AppError> {
+        who.require_own_sign_in()?;
         let tx = self.0.db().platform().await?;
         let email = people::by_id(&tx, who.person).await?.ok_or(AppError::NotFound("person"))?.person.email;
         tx.commit().await?;

@@ -5,7 +5,7 @@
 
 use crate::error::AppError;
 use crate::fields::{Fields, invalid};
-use crate::identity::session::about_person;
+use crate::identity::session::{Entrance, about_person};
 use crate::identity::sign_in::Guessed;
 use crate::identity::{Begun, Identity, NewSession, Origin, SecondStep, token};
 use crate::mail::Letter;
@@ -85,11 +85,25 @@ impl Identity<'_> {
         user_agent: &str,
         how: &str,
     ) -> Result<Begun, AppError> {
-        if second_factors::who_has(&tx, &[person]).await?.is_empty() {
-            return Ok(Begun::Session(self.start_session(tx, person, email, device, user_agent, how).await?));
+        self.begin_by(tx, person, email, device, user_agent, Entrance::own(how)).await
+    }
+
+    /// The same for whatever way in. Where the issuer asked for a second factor, ours is not asked for.
+    pub(crate) async fn begin_by(
+        self,
+        tx: PlatformTx,
+        person: UserId,
+        email: &str,
+        device: Option<String>,
+        user_agent: &str,
+        entrance: Entrance<'_>,
+    ) -> Result<Begun, AppError> {
+        if entrance.issuer_checked_second_factor || second_factors::who_has(&tx, &[person]).await?.is_empty() {
+            let session = self.start_session(tx, person, email, device, user_agent, entrance).await?;
+            return Ok(Begun::Session(session));
         }
         let (step_token, expires_at) = (token::new_token(), self.0.now() + CODE_WITHIN);
-        let step = SignInStep { person, how: how.to_owned(), device };
+        let step = SignInStep { person, how: entrance.how.to_owned(), device, bound_to: entrance.bound_to };
         sign_in_steps::insert(&tx, &token::hash(&step_token), &step, expires_at).await?;
         tx.commit().await?;
         Ok(Begun::SecondStep(SecondStep { token: step_token, expires_at }))
@@ -134,7 +148,8 @@ impl Identity<'_> {
                 format!("{}_and_recovery_code", step.how)
             }
         };
-        self.start_session(tx, step.person, &email, step.device, &origin.user_agent, &how).await
+        let entrance = Entrance { bound_to: step.bound_to, ..Entrance::own(&how) };
+        self.start_session(tx, step.person, &email, step.device, &origin.user_agent, entrance).await
     }
 
     /// Keeps that a code was wrong. Its person hears of it when the tries of a sign-in are used up: whoever it was has
@@ -145,8 +160,11 @@ impl Identity<'_> {
             tx.commit().await?;
             return Ok(());
         }
-        Letter::WrongCodes.post(self.0, &tx, email).await?;
-        let group = memberships::groups_of(&tx, step.person).await?.first().map(|(id, _)| *id);
+        Letter::WrongCodes { by_issuer: step.bound_to.is_some() }.post(self.0, &tx, email).await?;
+        let group = match step.bound_to {
+            Some(group) => Some(group),
+            None => memberships::groups_of(&tx, step.person).await?.first().map(|(id, _)| *id),
+        };
         let detail = json!({ "how": step.how, "wrong_codes": tries });
         self.note(tx, step.person, group, "session.refused", about_person(step.person), detail).await
     }

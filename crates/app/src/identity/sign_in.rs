@@ -162,6 +162,22 @@ impl Identity<'_> {
         Ok(guess)
     }
 
+    /// Counts what strangers cause us to ask of others: an issuer, a name server.
+    pub(crate) async fn count_trip(self, origin: &Origin) -> Result<(), AppError> {
+        let tx = self.0.db().platform().await?;
+        let from = attempts::count(&tx, &Subject::new(&tx, "trip", &network(origin.address)), self.0.now()).await?;
+        tx.commit().await?;
+        if from > ADDRESS_GUESSES_MAX { Err(AppError::Throttled { wait: WAIT }) } else { Ok(()) }
+    }
+
+    /// Takes one back: it led somebody in. An office behind one address comes in of a morning.
+    pub(crate) async fn forgive_trip(self, origin: &Origin) -> Result<(), AppError> {
+        let tx = self.0.db().platform().await?;
+        attempts::forgive(&tx, &Subject::new(&tx, "trip", &network(origin.address)), self.0.now()).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
     /// Whether one more mail may go to this address; `Err` where the asking side has asked too often.
     pub(crate) async fn may_mail(self, email: &str, origin: &Origin) -> Result<bool, AppError> {
         let now = self.0.now();

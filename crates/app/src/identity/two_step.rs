@@ -53,6 +53,7 @@ impl Identity<'_> {
     /// # Errors
     /// [`AppError::Store`].
     pub async fn two_step(self, who: &SignedIn) -> Result<TwoStep, AppError> {
+        who.require_own_sign_in()?;
         let tx = self.0.db().platform().await?;
         let factor = second_factors::of_person(&tx, who.person).await?;
         let recovery_codes_left = second_factors::recovery_codes_left(&tx, who.person).await?;
@@ -90,6 +91,7 @@ impl Identity<'_> {
     /// # Errors
     /// [`AppError::Store`].
     pub async fn begun_two_step(self, who: &SignedIn) -> Result<Option<SetUp>, AppError> {
+        who.require_own_sign_in()?;
         let tx = self.0.db().platform().await?;
         let person = people::by_id(&tx, who.person).await?.ok_or(AppError::NotFound("person"))?.person;
         let factor = second_factors::of_person(&tx, who.person).await?;
@@ -104,6 +106,7 @@ impl Identity<'_> {
     /// # Errors
     /// [`AppError::Invalid`] where the code is wrong, [`AppError::Conflict`], [`AppError::Throttled`].
     pub async fn confirm_two_step(self, who: &SignedIn, code: &str, origin: &Origin) -> Result<Vec<String>, AppError> {
+        who.require_own_sign_in()?;
         let mut fields = Fields::default();
         let code = fields.text("code", code, 40);
         fields.done()?;
@@ -193,13 +196,15 @@ impl Identity<'_> {
         Ok(codes)
     }
 
-    /// Asks somebody who is signed in for their password once more; the guess is counted and yet to be forgiven.
+    /// Asks somebody who is signed in for their password once more; the guess is counted and yet to be forgiven. Not
+    /// where a group's issuer began the session.
     pub(crate) async fn prove(
         self,
         who: &SignedIn,
         password: &SecretString,
         origin: &Origin,
     ) -> Result<(Person, Guess), AppError> {
+        who.require_own_sign_in()?;
         let tx = self.0.db().platform().await?;
         let known = people::by_id(&tx, who.person).await?.ok_or(AppError::NotFound("person"))?;
         tx.commit().await?;

@@ -46,8 +46,11 @@ pub enum Letter<'a> {
     },
     /// New recovery codes were made.
     RecoveryCodesRenewed,
-    /// Somebody with the right password had wrong codes only.
-    WrongCodes,
+    /// Somebody whose first step was right had wrong codes only.
+    WrongCodes {
+        /// Whether that step was taken at a group's issuer.
+        by_issuer: bool,
+    },
     /// An admin switched the second factor off for its person.
     TwoStepReset {
         /// The group.
@@ -70,7 +73,7 @@ impl Letter<'_> {
             Self::TwoStepOff => "Two-step sign-in is off",
             Self::RecoveryCodeUsed { .. } => "A recovery code was used",
             Self::RecoveryCodesRenewed => "You have new recovery codes",
-            Self::WrongCodes => "Somebody could not sign in as you",
+            Self::WrongCodes { .. } => "Somebody could not sign in as you",
             Self::TwoStepReset { .. } => "Your two-step sign-in was reset",
         }
     }
@@ -128,7 +131,12 @@ impl Letter<'_> {
                 None,
                 "If it was not you, set a new password at once and tell your group's owner.",
             ),
-            Self::WrongCodes => (
+            Self::WrongCodes { by_issuer: true } => (
+                "Somebody signed in as you by single sign-on and then entered wrong codes only. They were not let in.".to_owned(),
+                None,
+                "If it was not you, change the password that you sign in with at work, and tell your group's owner.",
+            ),
+            Self::WrongCodes { by_issuer: false } => (
                 "Somebody signed in with your password and then entered wrong codes only. They were not let in.".to_owned(),
                 None,
                 "If it was not you, set a new password at once: yours is known to somebody else.",

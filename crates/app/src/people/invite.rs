@@ -10,7 +10,7 @@ use domain::RooftopId;
 use domain::permission::{Permission, Role};
 use serde_json::json;
 use store::mail_links::{self, Purpose};
-use store::{TenantScope, audit, memberships, people, rooftops, tenants};
+use store::{TenantScope, audit, memberships, people, rooftops, single_sign_on, tenants};
 use uuid::Uuid;
 
 /// The link of an invitation works so long.
@@ -68,7 +68,12 @@ impl People<'_> {
                 person
             }
         };
+        let is_new = memberships::of_person_in(&tx, person, scope.tenant()).await?.is_empty();
         let tx = self.0.db().enter(tx, scope).await?;
+        if is_new {
+            // Who was removed and is invited again may have another account at the issuer by now.
+            single_sign_on::unlink(&tx, person).await?;
+        }
         let added = memberships::insert(&tx, person, ask.rooftop, ask.role, now).await?;
         let membership = added.ok_or_else(|| AppError::Conflict {
             code: "already_member",

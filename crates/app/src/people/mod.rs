@@ -16,7 +16,7 @@ use domain::permission::{Permission, Role};
 use domain::{RooftopId, UserId};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use store::{TenantScope, memberships, people, second_factors};
+use store::{TenantScope, memberships, people, second_factors, single_sign_on};
 use uuid::Uuid;
 
 /// What can be done about people.
@@ -46,7 +46,7 @@ pub struct MemberShown {
     pub rooftop: Option<RooftopId>,
     /// The role.
     pub role: Role,
-    /// Whether they have not yet opened the invitation.
+    /// Whether they have neither opened the invitation nor signed in by single sign-on.
     pub is_invited: bool,
     /// When a mail server refused their address: they never heard of the invitation.
     pub mail_refused_at: Option<DateTime<Utc>>,
@@ -65,6 +65,7 @@ impl People<'_> {
         scope.require(Permission::ManagePeople)?;
         let tx = self.0.db().tenant(scope).await?;
         let mut roles = memberships::list(&tx).await?;
+        let linked = single_sign_on::linked_people(&tx).await?;
         tx.commit().await?;
         roles.retain(|role| scope.grants().permits(role.rooftop, Permission::ManagePeople));
         let ids: Vec<UserId> = roles.iter().map(|role| role.person).collect();
@@ -84,7 +85,7 @@ impl People<'_> {
                     email: person.email.clone(),
                     rooftop: role.rooftop,
                     role: role.role,
-                    is_invited: person.verified_at.is_none(),
+                    is_invited: person.verified_at.is_none() && !linked.contains(&role.person),
                     mail_refused_at: person.mail_refused_at,
                     has_second_factor: secured.contains(&role.person),
                     created_at: role.created_at,

@@ -92,7 +92,7 @@ async fn guesses_are_ended_and_the_owner_is_not_locked_out() {
         assert!(matches!(tried(email, PASSWORD, &elsewhere).await, Err(AppError::Throttled { .. })), "{email}");
     }
 
-    let known = Origin { device: Some(session.device), ..TestApp::browser(5) };
+    let known = Origin { device: session.device, ..TestApp::browser(5) };
     assert!(tried("ann@example.com", PASSWORD, &known).await.is_ok());
     // A device cookie that was made up helps nobody.
     let forged = Origin { device: Some(format!("x.{}", "0".repeat(64))), ..TestApp::browser(68) };
@@ -121,7 +121,7 @@ async fn guesses_at_the_same_moment_are_all_counted() {
 async fn a_session_ends_by_sign_out_by_idleness_and_by_a_new_password() {
     let test = TestApp::fresh().await;
     let first = test.owner_session("ann@example.com").await;
-    let browser = Origin { device: Some(first.device.clone()), ..TestApp::browser(1) };
+    let browser = Origin { device: first.device.clone(), ..TestApp::browser(1) };
     let identity = test.app.identity();
     let second = identity.sign_in(sign_in("ann@example.com", PASSWORD), &browser).await.unwrap().session().unwrap();
     let third = identity.sign_in(sign_in("ann@example.com", PASSWORD), &browser).await.unwrap().session().unwrap();
@@ -186,7 +186,7 @@ async fn neither_address_nor_token_nor_password_is_stored_in_clear() {
 async fn what_has_ended_is_forgotten_and_what_lives_is_not() {
     let test = TestApp::fresh().await;
     let session = test.owner_session("ann@example.com").await;
-    let browser = Origin { device: Some(session.device), ..TestApp::browser(1) };
+    let browser = Origin { device: session.device, ..TestApp::browser(1) };
     let counted = async |table: &str| {
         let sql = format!("SELECT count(*) AS many FROM {table}");
         let owner = test.test.owner().await;

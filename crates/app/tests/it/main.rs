@@ -30,6 +30,7 @@ mod review;
 mod scene;
 mod schedules;
 mod search;
+mod single_sign_on;
 mod trail;
 mod two_step;
 mod uploads;

@@ -2,7 +2,9 @@
 
 use app::AppError;
 use app::audit_trail::Filter;
-use app::identity::{Begun, NewSession, Origin, RECOVERY_CODES, ResetPassword, SecondStep, SignIn, SignedIn};
+use app::identity::{
+    Begun, KeptOut, NewSession, Origin, RECOVERY_CODES, ResetPassword, SecondStep, SignIn, SignedIn, Until,
+};
 use app::people::{Invite, SignInRules};
 use chrono::TimeDelta;
 use domain::permission::Role;
@@ -244,7 +246,8 @@ async fn a_group_that_requires_it_lets_nobody_in_without() {
     assert!(matches!(by_an_admin, Err(AppError::NotPermitted(_))));
     let outside = identity.of_session(&session.token).await.unwrap().unwrap();
     assert!(outside.scope.is_none(), "Bob is let in");
-    assert_eq!(outside.kept_out_of, Some(scope.tenant()));
+    let kept_out = KeptOut { group: scope.tenant(), until: Until::SecondFactor };
+    assert_eq!(outside.kept_out, Some(kept_out));
     let members = test.app.people().list(&scope).await.unwrap();
     let has = |email: &str| members.iter().find(|member| member.email == email).unwrap().has_second_factor;
     assert!(has("ann@example.com") && !has("bob@example.com"));

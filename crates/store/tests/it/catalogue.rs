@@ -5,7 +5,7 @@ use store::sql::get;
 use testkit::TestDb;
 
 /// Tables without a tenant: asked before one is known, reachable only as the platform role.
-const PLATFORM_ONLY: [&str; 9] = [
+const PLATFORM_ONLY: [&str; 10] = [
     "data_key",
     "mail",
     "mail_link",
@@ -15,11 +15,12 @@ const PLATFORM_ONLY: [&str; 9] = [
     "session",
     "sign_in_attempt",
     "sign_in_step",
+    "sign_in_trip",
 ];
 /// Tenant tables that the platform role sees as well, because they answer "whose is this?".
-const OPEN_TO_PLATFORM: [&str; 6] = ["api_key", "ingress", "job", "membership", "schedule", "tenant"];
+const OPEN_TO_PLATFORM: [&str; 7] = ["api_key", "ingress", "job", "membership", "schedule", "sign_in_domain", "tenant"];
 /// Indexes that answer the platform's questions, which come before a tenant is known.
-const PLATFORM_INDEXES: [&str; 7] = [
+const PLATFORM_INDEXES: [&str; 8] = [
     "api_key_prefix_key",
     "ingress_token_hash_key",
     "job_due",
@@ -27,6 +28,7 @@ const PLATFORM_INDEXES: [&str; 7] = [
     "job_leased",
     "membership_person",
     "schedule_next",
+    "sign_in_domain_proved",
 ];
 
 /// Everything in the catalogue that lets a row of one tenant out to another, or makes it slow to keep it in: one line
