@@ -15,6 +15,24 @@ prove() { # prove NAME [arguments]: runs driveline-NAME
   use_stack "$name"
   build_site
   build_binaries "${DRIVELINE_PROFILE:-release}" "${stack_binaries[@]}" "driveline-$name"
+  prove_with "$name" "$@"
+}
+
+# The same for what needs a database and Redis alone.
+prove_alone() { # prove_alone NAME [arguments]
+  local name=$1
+  shift
+  need_build_tools
+  need_databases
+  install_wanted
+  use_stack "$name"
+  build_binaries "${DRIVELINE_PROFILE:-release}" driveline-migrate "driveline-$name"
+  prove_with "$name" "$@"
+}
+
+prove_with() { # prove_with NAME [arguments]: after build_binaries
+  local name=$1
+  shift
   database_start durable driveline fresh
   redis_configure
   stack_environment
@@ -28,7 +46,7 @@ bench() {
   if [ "$1" = queue ] || [ "$1" = record ]; then
     local name=$1
     shift
-    prove "bench-$name" "$@"
+    prove_alone "bench-$name" "$@"
     return
   fi
   if [ "$1" = matching ]; then

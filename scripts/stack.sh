@@ -53,26 +53,16 @@ stack_environment() {
   mkdir -p "$DRIVELINE_FILES_DIR"
 }
 
-# Which package builds a binary: binary_package NAME. Fails where there is none.
-binary_package() {
-  cargo metadata --format-version 1 --no-deps --locked --manifest-path "$root/Cargo.toml" |
-    node -e '
-      const packages = JSON.parse(require("fs").readFileSync(0)).packages;
-      const found = packages.find(p => p.targets.some(t => t.kind.includes("bin") && t.name === process.argv[1]));
-      if (!found) process.exit(1);
-      console.log(found.name);' "$1"
-}
-
-# build_binaries PROFILE NAME...: and sets `bin`, the folder they are in.
+# build_binaries PROFILE NAME...: and sets `bin`, the folder they are in. Of the whole workspace: for some packages
+# alone cargo chooses other features of what all share, and builds it anew for every choice.
 build_binaries() {
-  local profile=$1 name package arguments=()
+  local profile=$1 name arguments=()
   shift
   for name in "$@"; do
-    package=$(binary_package "$name") || fail "No package of this workspace builds $name." "Its Cargo.toml needs: [[bin]] name = \"$name\""
-    arguments+=(-p "$package" --bin "$name")
+    arguments+=(--bin "$name")
   done
   step "Building ($profile)"
-  (cd "$root" && cargo build --quiet --locked --profile "$profile" "${arguments[@]}" >&2) || fail "The build failed." "The compiler's own words are above."
+  (cd "$root" && cargo build --workspace --quiet --locked --profile "$profile" "${arguments[@]}" >&2) || fail "The build failed." "The compiler's own words are above."
   bin="$target/$([ "$profile" = dev ] && echo debug || echo "$profile")"
 }
 
