@@ -231,6 +231,8 @@ pub struct TargetStory {
     pub attempts: i32,
     /// Why not.
     pub last_error: String,
+    /// Whether nothing is written to the system before it was read once.
+    pub awaits_first_read: bool,
 }
 
 /// An entity's deliveries.
@@ -240,8 +242,11 @@ pub struct TargetStory {
 pub async fn targets(tx: &TenantTx, golden: GoldenId) -> Result<Vec<TargetStory>, StoreError> {
     let rows = tx
         .rows(
-            "SELECT connection_id, state, external_id, delivered_at, due_at, attempts, last_error
-             FROM target WHERE tenant_id = $1 AND golden_id = $2 ORDER BY connection_id",
+            "SELECT t.connection_id, t.state, t.external_id, t.delivered_at, t.due_at, t.attempts, t.last_error,
+                    coalesce(o.pull AND o.full_at IS NULL, false) AS awaits_first_read
+             FROM target t
+             LEFT JOIN object_sync o ON o.tenant_id = $1 AND o.connection_id = t.connection_id AND o.object = t.object
+             WHERE t.tenant_id = $1 AND t.golden_id = $2 ORDER BY t.connection_id",
             [tx.owner(), golden.0.into()],
         )
         .await?;
@@ -255,6 +260,7 @@ pub async fn targets(tx: &TenantTx, golden: GoldenId) -> Result<Vec<TargetStory>
                 due_at: get(row, "due_at")?,
                 attempts: get(row, "attempts")?,
                 last_error: get(row, "last_error")?,
+                awaits_first_read: get(row, "awaits_first_read")?,
             })
         })
         .collect()

@@ -9,6 +9,7 @@ use crate::ui::{
 use actix_web::{HttpRequest, HttpResponse, web};
 use app::App;
 use app::views::record::{DeliveryView, FieldView, RecordLine, RecordList, RecordPage, SourceView, decision_words};
+use chrono::DateTime;
 use domain::check::phone_words;
 use domain::permission::Permission;
 use domain::schema::FieldType;
@@ -337,12 +338,17 @@ fn side_by_side(fields: &[FieldView], sources: &[SourceView]) -> AnyView {
     let mut sides =
         vec![Side { title: "Golden record".to_owned(), subtitle: "what every system should hold".into_any() }];
     for source in sources {
-        let (key, changed_at) = (source.external_id.clone(), source.changed_at);
+        let key = source.external_id.clone();
+        // What only repeats our own words is as old as nothing.
+        let changed = if source.changed_at > DateTime::UNIX_EPOCH {
+            view! { <When at=source.changed_at/> }.into_any()
+        } else {
+            "as we wrote it".into_any()
+        };
         sides.push(Side {
             title: source.connection_name.clone(),
-            subtitle:
-                view! { {source.role.label()} " " <code class="break-all">{key}</code> ", " <When at=changed_at/> }
-                    .into_any(),
+            subtitle: view! { {source.role.label()} " " <code class="break-all">{key}</code> ", " {changed} }
+                .into_any(),
         });
     }
     let rows = fields

@@ -56,6 +56,7 @@ pub const fn delivery(state: DeliveryState) -> (Tone, &'static str) {
     match state {
         DeliveryState::Settled => (Tone::Good, "Holds the newest"),
         DeliveryState::Due => (Tone::Info, "On its way"),
+        DeliveryState::AwaitsFirstRead => (Tone::Info, "After the first read"),
         DeliveryState::NeedsYou => (Tone::Bad, "Needs you"),
         DeliveryState::NotWanted => (Tone::Quiet, "Not wanted there"),
     }

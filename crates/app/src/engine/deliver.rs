@@ -13,7 +13,7 @@ use futures::future::{join, join_all};
 use queue::{JobOutcome, Lease};
 use std::collections::{BTreeSet, HashMap};
 use std::panic::AssertUnwindSafe;
-use store::engine::landscape::{ConnectionPlan, Landscape};
+use store::engine::landscape::{ConnectionPlan, Landscape, ObjectSync};
 use store::engine::{take_turn, targets};
 use store::{StoreError, TenantTx};
 
@@ -36,7 +36,9 @@ impl Engine {
         }
         let Some(connector) = (self.connector)(&plan.connector) else { return Ok(JobOutcome::Done) };
         let Some(access) = self.access.open(&lease.scope(), connection).await? else { return Ok(JobOutcome::Done) };
-        for object in ObjectKind::ALL {
+        let awaits = |object: &ObjectKind| plan.objects.get(object).is_some_and(ObjectSync::awaits_first_read);
+        let open: Vec<ObjectKind> = ObjectKind::ALL.into_iter().filter(|object| !awaits(object)).collect();
+        for object in open.iter().copied() {
             let Some(push) = connector.push(object) else { continue };
             loop {
                 if lease.is_lost() {
@@ -55,7 +57,7 @@ impl Engine {
             }
         }
         let tx = self.db.tenant(&lease.scope()).await?;
-        let next = targets::next_due(&tx, connection).await?;
+        let next = targets::next_due(&tx, connection, &open).await?;
         Ok(next.map_or(JobOutcome::Done, |at| JobOutcome::Again { at: at.max(self.now()) }))
     }
 

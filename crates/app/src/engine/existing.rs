@@ -6,6 +6,7 @@
 
 use super::agree::{deliver_job, publish_job};
 use super::plan::{Entity, Planned, by_entity, plan_for};
+use super::syncs::Mode;
 use super::{Engine, EngineError};
 use chrono::TimeDelta;
 use domain::{ConnectionId, Lane, ObjectKind};
@@ -34,7 +35,7 @@ pub(crate) fn plan_job(connection: ConnectionId, object: ObjectKind) -> NewJob {
 
 impl Engine {
     /// Asks that a connection be brought to what it should hold: what is due goes out, what exists already is planned
-    /// for it, its feeds are published. For the moment a connection becomes active (`object`: none), or one of its
+    /// for it, its feeds are published; what is to be written there is read first, where it never was. For the moment a connection becomes active (`object`: none), or one of its
     /// objects is written from now on.
     ///
     /// # Errors
@@ -58,6 +59,9 @@ impl Engine {
                 Push::UpdateOnly | Push::CreateAndUpdate => {
                     existing::ask(tx, connection, *kind).await?;
                     jobs.push(plan_job(connection, *kind));
+                    if sync.awaits_first_read() && plan.is_active() {
+                        self.start_run(tx, plan, *kind, Mode::Full, "initial").await?;
+                    }
                 }
             }
         }

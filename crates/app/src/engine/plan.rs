@@ -149,14 +149,18 @@ fn one(
     })
 }
 
-/// An entity's record in a system: the one that we write to, else its oldest. A system may hold somebody twice.
+/// An entity's record in a system: the one that we write to, else the oldest of its own, else the oldest. A system may
+/// hold somebody twice.
 pub(crate) fn there<'a>(
     members: &'a [MemberRow],
     connection: ConnectionId,
     key: Option<&str>,
 ) -> Option<&'a MemberRow> {
     let of_it = || members.iter().filter(|member| member.connection == connection);
-    of_it().find(|member| Some(member.external_id.as_str()) == key).or_else(|| of_it().next())
+    of_it()
+        .find(|member| Some(member.external_id.as_str()) == key)
+        .or_else(|| of_it().find(|member| member.doc.known_as().is_some()))
+        .or_else(|| of_it().next())
 }
 
 /// A hash of what should be at a system and what is there: while neither changes, there is nothing to write.

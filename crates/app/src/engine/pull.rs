@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 use std::time::Duration;
 use store::engine::failures::{self, Report};
 use store::engine::landed;
-use store::engine::landscape::{self, ConnectionPlan, Landscape};
+use store::engine::landscape::{self, ConnectionPlan, Landscape, ObjectSync};
 use store::engine::runs::{self, Counts, RunRow};
 use store::engine::take_turn;
 
@@ -234,6 +234,10 @@ impl Engine {
         failures::resolve(&tx, reading.connection.id, vec![subject(object)], now).await?;
         if object == ObjectKind::Customer {
             self.ask_to_learn(&tx).await?;
+        }
+        if reading.connection.objects.get(&object).is_some_and(ObjectSync::awaits_first_read) {
+            // What waited for it may go now.
+            self.ask_to_deliver(&tx, reading.connection.id, Lane::Backfill).await?;
         }
         failpoint!("engine::run_end::before_commit");
         lease.commit(tx).await?;

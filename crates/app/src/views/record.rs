@@ -106,6 +106,8 @@ pub enum DeliveryState {
     Settled,
     /// On its way.
     Due,
+    /// Waits until the system has been read once: what it has already must not be made a second time.
+    AwaitsFirstRead,
     /// Waits for a person.
     NeedsYou,
     /// Not wanted there.
@@ -280,6 +282,7 @@ impl Views<'_> {
                     connection_name: names.get(&story.connection).cloned().unwrap_or_default(),
                     state: match story.state {
                         0 => DeliveryState::Settled,
+                        1 if story.awaits_first_read => DeliveryState::AwaitsFirstRead,
                         1 => DeliveryState::Due,
                         3 => DeliveryState::NotWanted,
                         _ => DeliveryState::NeedsYou,

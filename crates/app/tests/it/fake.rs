@@ -500,7 +500,9 @@ async fn connect(db: &Db, scope: &TenantScope, key: &str, rooftop: Option<Roofto
     .unwrap();
     for object in ObjectKind::ALL {
         tx.run(
-            "INSERT INTO object_sync (tenant_id, connection_id, object, pull, push) VALUES ($1, $2, $3, true, $4)",
+            // Read before, so that it may be written to.
+            "INSERT INTO object_sync (tenant_id, connection_id, object, pull, push, full_at)
+             VALUES ($1, $2, $3, true, $4, now())",
             [tx.owner(), id.0.into(), object.code().into(), push.into()],
         )
         .await

@@ -84,6 +84,41 @@ async fn two_entities_that_a_third_record_proves_to_be_one_are_joined_and_can_be
 }
 
 #[tokio::test]
+async fn nothing_is_written_to_a_system_before_it_was_read_once() {
+    let here = Dealership::open().await;
+    here.test.run("UPDATE object_sync SET full_at = NULL").await;
+    // No search finds her by this; only who has read the CRM knows that she is there.
+    let ann = json!({"phone_mobile": "+14155550100", "birth_date": "1980-02-03"});
+    CRM.put(CUSTOMER, "own", person("Ann", "Quillfeather", ann.clone()));
+    DMS.put(CUSTOMER, "1", person("Ann", "Quillfeather", ann));
+    DMS.put(CUSTOMER, "2", person("Robert", "Underhill", json!({"email": "rob@example.com"})));
+    here.sync(here.dms, CUSTOMER).await;
+    assert_eq!(CRM.all(CUSTOMER).len(), 1, "nobody is made yet");
+    let id = here.goldens(CUSTOMER).await[0].id;
+    let page = here.app.views().record(&here.scope, id).await.unwrap().unwrap();
+    assert_eq!(page.deliveries[0].state, app::views::record::DeliveryState::AwaitsFirstRead);
+
+    here.sync(here.crm, CUSTOMER).await;
+
+    assert_eq!((here.goldens(CUSTOMER).await.len(), CRM.all(CUSTOMER).len()), (2, 2), "only Robert was missing");
+}
+
+#[tokio::test]
+async fn a_system_that_is_written_to_is_read_as_soon_as_it_is_connected() {
+    let here = Dealership::open().await;
+    here.test.run("UPDATE object_sync SET full_at = NULL").await;
+    DMS.put(CUSTOMER, "1", person("Ann", "Quillfeather", json!({"email": "ann@example.com"})));
+    here.sync(here.dms, CUSTOMER).await;
+    assert!(CRM.all(CUSTOMER).is_empty());
+
+    here.set_state(here.crm, "active").await;
+    here.work().await;
+
+    assert_eq!(CRM.all(CUSTOMER).len(), 1);
+    assert_eq!(here.test.count("SELECT count(*) FROM run WHERE trigger = 'initial' AND object = 1").await, 1);
+}
+
+#[tokio::test]
 async fn what_we_created_in_the_crm_is_withdrawn_when_its_own_contact_turns_out_to_be_the_same() {
     let here = Dealership::open().await;
     let crms_own = person("Ann", "Walker", json!({"phone_mobile": "+14155550100"}));

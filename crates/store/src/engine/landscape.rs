@@ -30,6 +30,15 @@ pub struct ObjectSync {
     pub mapping_version: i32,
 }
 
+impl ObjectSync {
+    /// Whether nothing may be written yet: a system that is read as well must be read once before, or what it has
+    /// already would be made a second time.
+    #[must_use]
+    pub const fn awaits_first_read(&self) -> bool {
+        self.pull && self.full_at.is_none()
+    }
+}
+
 /// How an object is written to a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Push {

@@ -214,15 +214,21 @@ pub async fn due(
     rows.iter().filter_map(|row| read(row).transpose()).collect()
 }
 
-/// When the next target of a connection is due, if one is.
+/// When the next target of a connection is due, if one of these kinds is.
 ///
 /// # Errors
 /// [`StoreError::Database`].
-pub async fn next_due(tx: &TenantTx, connection: ConnectionId) -> Result<Option<DateTime<Utc>>, StoreError> {
+pub async fn next_due(
+    tx: &TenantTx,
+    connection: ConnectionId,
+    objects: &[ObjectKind],
+) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let objects: Vec<i16> = objects.iter().map(|object| object.code()).collect();
     let row = tx
         .row(
-            "SELECT min(due_at) AS due_at FROM target WHERE tenant_id = $1 AND connection_id = $2 AND state = 1",
-            [tx.owner(), connection.0.into()],
+            "SELECT min(due_at) AS due_at FROM target
+             WHERE tenant_id = $1 AND connection_id = $2 AND object = ANY($3) AND state = 1",
+            [tx.owner(), connection.0.into(), objects.into()],
         )
         .await?;
     Ok(row.map(|row| get::<Option<DateTime<Utc>>>(&row, "due_at")).transpose()?.flatten())
