@@ -155,6 +155,10 @@ mod wake {
     /// Whether keys go into something that is typed into.
     fn types(event: &KeyboardEvent) -> bool {
         let Some(element) = event.target().and_then(|target| target.dyn_into::<Element>().ok()) else { return false };
+        // A dialog that has just closed keeps the focus until the next frame.
+        if element.closest("dialog:not([open])").is_ok_and(|closed| closed.is_some()) {
+            return false;
+        }
         matches!(element.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT")
             || element.closest("[contenteditable]").is_ok_and(|found| found.is_some())
     }
