@@ -209,6 +209,9 @@ async fn a_failure_that_would_wait_is_tried_again_at_once_when_somebody_says_so(
     let (to, _) = ann.connected("hubspot", crm(&vendors)).await;
     let (from, _) = ann.connected("files", json!({"transport": "upload", "customers": "customers*.csv"})).await;
     let worker = TestWorker::start(&rig.test);
+    // It is read before anything is written to it.
+    let unread = format!("SELECT count(*) FROM object_sync WHERE connection_id = '{to}' AND pull AND full_at IS NULL");
+    rig.test.test.until_count(&unread, 0, PATIENCE).await;
     vendors.plan("hubspot", Planned { fault: Fault::Broken, times: 10_000, path: "/crm/".into(), every: 1 });
 
     ann.upload(&from, "customers_1.csv", customers(5, 0)).await;
