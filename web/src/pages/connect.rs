@@ -1,6 +1,6 @@
 //! Connecting a system: the catalogue, the form beside its guide, and the test with a result for each step.
 
-use crate::portal::{Answer, Errors, PageProblem, Posted, Query, Typed, Visitor, see_other, sentence};
+use crate::portal::{Answer, Errors, PageProblem, Posted, Query, Typed, Visitor, see_other};
 use crate::ui::{
     Button, ButtonKind, Choice, ErrorCard, Field, Form, FormNotice, Lines, LinkButton, Notice, Page, ROW, Section,
     StepRow, Steps, TD, Table,
@@ -138,17 +138,7 @@ pub async fn test(
     let tested = app.connections().test(&visitor.scope, id).await?;
     let steps = connection::steps(&tested)
         .into_iter()
-        .map(|step| StepRow {
-            title: step.name,
-            done: step.went_well,
-            text: [step.said, step.fix]
-                .iter()
-                .filter(|text| !text.is_empty())
-                .map(|text| sentence(text))
-                .collect::<Vec<_>>()
-                .join(" "),
-            action: ().into_any(),
-        })
+        .map(|step| StepRow::of_test(step.name, step.went_well, &step.said, &step.fix))
         .collect();
     let samples = tested
         .samples

@@ -316,7 +316,7 @@ fn objects(id: ConnectionId, objects: Vec<ObjectLine>, may: May) -> AnyView {
                 .map(|object| {
                     let (tone, word) = words::freshness(object.freshness(now));
                     let held = if object.held >= HELD_MAX { format!("{}+", grouped(HELD_MAX)) } else { grouped(object.held) };
-                    let name = words::sentence(object.object.plural());
+                    let name = words::capitalised(object.object.plural());
                     let every = object.cadence.as_ref().map_or_else(|| "by hand".to_owned(), words::cadence);
                     let message = (!object.last_message.is_empty()).then(|| object.last_message.clone());
                     let chosen = cadence_name(object.cadence.as_ref());

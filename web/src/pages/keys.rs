@@ -118,7 +118,7 @@ async fn show_keys(
                             .into_iter()
                             .map(|permission| {
                                 let checked = typed.all("scope").any(|scope| scope == permission.name());
-                                let label = super::words::sentence(&permission.name().replace('_', " "));
+                                let label = super::words::capitalised(&permission.name().replace('_', " "));
                                 view! { <Tick name="scope" value=permission.name() label=label checked=checked/> }
                             })
                             .collect_view()}

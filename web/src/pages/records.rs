@@ -35,7 +35,7 @@ pub async fn list(
         app.views().search(&visitor.scope, &asked).await?
     };
     let counts = app.views().record_counts(&visitor.scope).await?;
-    Ok(Answer::to(&request, &visitor, words::sentence(object.plural()))
+    Ok(Answer::to(&request, &visitor, words::capitalised(object.plural()))
         .page(|| show_list(object, asked, after.is_some(), list, counts)))
 }
 
@@ -131,7 +131,7 @@ fn show_list(
         .filter(|kind| count(*kind) > 0 || *kind == object)
         .map(|kind| Tab {
             href: format!("/records?object={kind}"),
-            label: format!("{} {}", words::sentence(kind.plural()), grouped(count(kind))),
+            label: format!("{} {}", words::capitalised(kind.plural()), grouped(count(kind))),
             current: kind == object,
         })
         .collect();
@@ -192,7 +192,7 @@ fn found_table(lines: Vec<RecordLine>) -> AnyView {
                     view! {
                         <tr class=ROW>
                             <td class=TD><a class="font-medium hover:underline" href=format!("/records/{}", line.id)>{line.record.title()}</a></td>
-                            <td class=TD>{words::sentence(line.object.plural())}</td>
+                            <td class=TD>{words::capitalised(line.object.plural())}</td>
                             <td class=TD>{more}</td>
                             <td class=NUMBER>{grouped(line.members)}</td>
                             <td class=NUMBER>{if line.conflicts == 0 { "–".to_owned() } else { grouped(line.conflicts) }}</td>
@@ -258,7 +258,7 @@ fn show(page: RecordPage, may: bool, review: bool) -> AnyView {
     view! {
         <Page
             title=line.record.title()
-            up=Some((format!("/records?object={object}"), words::sentence(object.plural())))
+            up=Some((format!("/records?object={object}"), words::capitalised(object.plural())))
             beside=Some(view! { <Status tone=tone word=word/> }.into_any())
             lead=Some(view! { {format!("Told by {} · changed ", plural(line.members, "record", "records"))} <When at=line.updated_at/> }.into_any())
             actions=may.then(|| view! {
@@ -304,7 +304,7 @@ fn show(page: RecordPage, may: bool, review: bool) -> AnyView {
                             .into_iter()
                             .map(|other| view! {
                                 <li class="flex gap-2 py-1">
-                                    <span class="w-32 shrink-0 text-muted">{words::sentence(other.object.plural())}</span>
+                                    <span class="w-32 shrink-0 text-muted">{words::capitalised(other.object.plural())}</span>
                                     <a class="font-medium hover:underline" href=format!("/records/{}", other.id)>{other.record.title()}</a>
                                 </li>
                             })

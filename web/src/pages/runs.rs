@@ -39,7 +39,7 @@ pub async fn page(
     app: web::Data<App>,
 ) -> Result<HttpResponse, PageProblem> {
     let run = app.views().run(&visitor.scope, run.into_inner()).await?.ok_or(PageProblem::Missing)?;
-    let title = format!("{} from {}", words::sentence(run.line.object.plural()), run.line.connection_name);
+    let title = format!("{} from {}", words::capitalised(run.line.object.plural()), run.line.connection_name);
     let may = visitor.may(Permission::RunSync);
     let refresh_s = (!run.line.state.is_over()).then_some(3);
     Ok(Answer::to(&request, &visitor, title.clone()).refreshed(refresh_s).page(|| show(title, run, may)))

@@ -114,7 +114,7 @@ fn group(group: FoundGroup) -> AnyView {
         })
         .collect_view();
     view! {
-        <Section title=words::sentence(group.object.plural())>
+        <Section title=words::capitalised(group.object.plural())>
             <ul class=LIST>{lines}</ul>
             {group.more.then(|| view! {
                 <p class="text-meta text-muted">"There are more. Type more of it: the first name with the surname, an e-mail or a phone."</p>
@@ -131,7 +131,7 @@ fn runs(runs: Vec<FoundRun>) -> AnyView {
             view! {
                 <li class=LINE>
                     <a class="font-medium hover:underline" href=format!("/runs/{}", run.id)>
-                        {format!("{} from {}", words::sentence(run.object.plural()), run.connection_name)}
+                        {format!("{} from {}", words::capitalised(run.object.plural()), run.connection_name)}
                     </a>
                     <span class="flex-1 text-muted"><When at=run.queued_at/></span>
                     <span class="text-meta text-muted">"by its id"</span>

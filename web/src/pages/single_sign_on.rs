@@ -264,7 +264,7 @@ fn read_only(issuer: Option<IssuerShown>, domains: &[DomainShown]) -> AnyView {
             <Facts>
                 <Fact term="Issuer">{issuer.issuer}</Fact>
                 <Fact term="Domains">{if names.is_empty() { "None yet".to_owned() } else { names }}</Fact>
-                <Fact term="People whom nobody invited">{issuer.first_role.map_or("Stay outside".to_owned(), |role| super::words::sentence(role.name()))}</Fact>
+                <Fact term="People whom nobody invited">{issuer.first_role.map_or("Stay outside".to_owned(), |role| super::words::capitalised(role.name()))}</Fact>
                 <Fact term="Second factor">{if issuer.checks_second_factor { "Asked for by the issuer" } else { "Asked for by Driveline" }}</Fact>
             </Facts>
         })}
@@ -280,17 +280,7 @@ pub async fn test(request: HttpRequest, posted: Posted, app: web::Data<App>) -> 
     let steps: Vec<StepRow> = tried
         .steps
         .into_iter()
-        .map(|step| StepRow {
-            title: step.name.to_owned(),
-            done: step.went_well,
-            text: [step.said, step.fix]
-                .iter()
-                .filter(|text| !text.is_empty())
-                .map(|text| sentence(text))
-                .collect::<Vec<_>>()
-                .join(" "),
-            action: ().into_any(),
-        })
+        .map(|step| StepRow::of_test(step.name.to_owned(), step.went_well, &step.said, &step.fix))
         .collect();
     Ok(Answer::to(&request, &posted.visitor, "Test of single sign-on").page(|| {
         view! {

@@ -89,7 +89,7 @@ pub fn mode(mode: &str) -> &'static str {
 }
 
 /// A word with a capital, as at the start of a sentence.
-pub fn sentence(words: &str) -> String {
+pub fn capitalised(words: &str) -> String {
     let mut letters = words.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

@@ -1,6 +1,7 @@
 //! Steps with a result each: the setup checklist and the test of a connection.
 
 use super::{Icon, IconName};
+use crate::portal::sentence;
 use leptos::prelude::*;
 
 /// One step.
@@ -13,6 +14,14 @@ pub struct StepRow {
     pub text: String,
     /// How to go on.
     pub action: AnyView,
+}
+
+impl StepRow {
+    /// A step of a test: what the other side or we said, and how to mend it.
+    pub fn of_test(title: String, done: Option<bool>, said: &str, fix: &str) -> Self {
+        let told: Vec<String> = [said, fix].into_iter().filter(|text| !text.is_empty()).map(sentence).collect();
+        Self { title, done, text: told.join(" "), action: ().into_any() }
+    }
 }
 
 /// The steps in order.

@@ -108,7 +108,7 @@ fn empty(ask: &Ask, filtered: bool) -> AnyView {
 
 fn filters(ask: &Ask, connections: Vec<(String, String)>) -> AnyView {
     let mut kinds = vec![(String::new(), "All kinds".to_owned())];
-    kinds.extend(ObjectKind::ALL.into_iter().map(|kind| (kind.name().to_owned(), words::sentence(kind.plural()))));
+    kinds.extend(ObjectKind::ALL.into_iter().map(|kind| (kind.name().to_owned(), words::capitalised(kind.plural()))));
     let mut systems = vec![(String::new(), "All systems".to_owned())];
     systems.extend(connections);
     let percent = |value: Option<u8>| value.map(|value| value.to_string()).unwrap_or_default();

@@ -189,6 +189,6 @@ fn about(about: &str) -> String {
         "last" => "Last name".to_owned(),
         "email" => "E-mail".to_owned(),
         "vin" => "VIN".to_owned(),
-        other => crate::pages::words::sentence(&other.replace('_', " ")),
+        other => crate::pages::words::capitalised(&other.replace('_', " ")),
     }
 }
