@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+/// The age of what no system tells the age of: older than all that is known.
+pub const UNKNOWN_AGE: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
 /// One source record of an entity.
 #[derive(Clone, Debug)]
 pub struct Member {
@@ -20,7 +23,10 @@ pub struct Member {
     pub connection: ConnectionId,
     /// The part that system plays.
     pub role: SystemRole,
-    /// When the system last changed it, as far as known; else when we first saw it so.
+    /// Its key there.
+    pub external_id: String,
+    /// When the system last changed it, as far as known: told by the system, else when we saw it change, else
+    /// [`UNKNOWN_AGE`].
     pub changed_at: DateTime<Utc>,
     /// Fields whose value is older than the record's last change.
     pub since: BTreeMap<Field, DateTime<Utc>>,
@@ -31,6 +37,11 @@ pub struct Member {
 impl Member {
     fn changed(&self, field: Field) -> DateTime<Utc> {
         self.since.get(&field).copied().unwrap_or(self.changed_at)
+    }
+
+    /// Its place among equals. Systems count up, so that a shorter key is an older one.
+    fn place(&self) -> (usize, &str, SourceRecordId) {
+        (self.external_id.len(), &self.external_id, self.id)
     }
 }
 
@@ -48,7 +59,8 @@ pub enum Decision {
     Newest,
     /// The strictest consent.
     Strictest,
-    /// Neither system nor time decided; the oldest record in Driveline did, so that the answer is always the same.
+    /// Neither system nor time decided; the record with the lowest key in its system did, so that the answer is the same
+    /// whichever system was read first.
     OldestRecord,
 }
 
@@ -179,7 +191,9 @@ fn decide(field: Field, mut told: Vec<(&Member, &Value)>, rules: &SourceRules) -
         | Value::Vin(_)
         | Value::Json(_) => None,
     };
-    told.sort_by_key(|(member, value)| (strictness(value), rank(member), Reverse(member.changed(field)), member.id));
+    told.sort_by_key(|(member, value)| {
+        (strictness(value), rank(member), Reverse(member.changed(field)), member.place())
+    });
     let (winner, value) = *told.first()?;
     let others: Vec<&(&Member, &Value)> = told.iter().filter(|(_, other)| *other != value).collect();
     let rule = match others.first() {
@@ -205,6 +219,7 @@ mod tests {
             id: SourceRecordId::new(),
             connection: ConnectionId::new(),
             role,
+            external_id: day.to_string(),
             changed_at: Utc.with_ymd_and_hms(2026, 11, day, 0, 0, 0).single().unwrap_or_default(),
             since: BTreeMap::new(),
             record,
@@ -228,6 +243,26 @@ mod tests {
         ];
         let none = SourceRules::default();
         assert_eq!(decided(&members, &none, Field::LAST_NAME), Some(("Lee".into(), Decision::SystemFirst, 1)));
+    }
+
+    #[test]
+    fn where_no_times_are_told_who_was_read_first_decides_nothing() {
+        let unknown = |key: &str, email: &str| Member {
+            external_id: key.to_owned(),
+            changed_at: UNKNOWN_AGE,
+            ..member(SystemRole::Dms, 1, customer(Field::EMAIL, email))
+        };
+        let (ninth, tenth) = (unknown("9", "ninth@example.com"), unknown("10", "tenth@example.com"));
+        let mut read_later = ninth.clone();
+        read_later.id = SourceRecordId::new();
+        let none = SourceRules::default();
+        let wanted = Some(("ninth@example.com".into(), Decision::OldestRecord, 1));
+        assert_eq!(decided(&[ninth, tenth.clone()], &none, Field::EMAIL), wanted);
+        assert_eq!(decided(&[tenth.clone(), read_later], &none, Field::EMAIL), wanted);
+
+        let dated = member(SystemRole::Crm, 1, customer(Field::EMAIL, "crm@example.com"));
+        let wanted = Some(("crm@example.com".into(), Decision::Newest, 1));
+        assert_eq!(decided(&[tenth, dated], &none, Field::EMAIL), wanted, "a known time is newer than none");
     }
 
     #[test]

@@ -111,7 +111,7 @@ async fn prove(arguments: &Arguments, seed: u64, tell: &impl Fn(&str)) -> anyhow
     let mut calm: Option<(Course, State)> = None;
     if arguments.against_calm || arguments.records <= CALM_RECORDS_MAX {
         tell("undisturbed:");
-        let (course, verdict, state) = trial.go("Calm Auto Group", 0, &Options::default(), None, tell).await?;
+        let (course, verdict, state, _) = trial.go("Calm Auto Group", 0, &Options::default(), None, tell).await?;
         let whole = total(&verdict.lost) + total(&verdict.duplicated) + total(&verdict.stuck);
         if whole > 0 {
             tell("the undisturbed run is not right itself:");
@@ -122,10 +122,11 @@ async fn prove(arguments: &Arguments, seed: u64, tell: &impl Fn(&str)) -> anyhow
     tell("under blows:");
     let options = Options { redis_away: Duration::from_secs(arguments.redis_away), rolling: arguments.rolling };
     let deliveries = calm.as_ref().map(|(course, _)| course.end.delivered);
-    let (course, mut verdict, state) =
+    let (course, mut verdict, state, group) =
         trial.go("Chaos Auto Group", arguments.kills, &options, deliveries, tell).await?;
     if let Some((_, calm)) = &calm {
         verdict.compare(calm, &state);
+        verdict.explain(&group, calm, &state).await?;
     }
     Ok((verdict, course))
 }
@@ -155,7 +156,7 @@ impl Trial {
         options: &Options,
         deliveries: Option<u64>,
         tell: &impl Fn(&str),
-    ) -> anyhow::Result<(Course, Verdict, State)> {
+    ) -> anyhow::Result<(Course, Verdict, State, Group)> {
         self.fill().await.context("filling the simulated systems")?;
         let before = Before::of(&self.sandbox).await?;
         let api = Api::new(&setting("DRIVELINE_PUBLIC_URL")?)?;
@@ -180,7 +181,7 @@ impl Trial {
         };
         let (verdict, state) = evidence.judge().await?;
         group.retire().await?;
-        Ok((course, verdict, state))
+        Ok((course, verdict, state, group))
     }
 
     async fn fill(&self) -> anyhow::Result<()> {

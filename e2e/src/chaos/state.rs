@@ -118,6 +118,12 @@ impl State {
         lines
     }
 
+    /// A golden customer that says exactly this.
+    #[must_use]
+    pub fn golden_of(&self, said: &str) -> Option<&str> {
+        self.goldens.iter().find(|golden| line(&golden.values) == said).map(|golden| golden.id.as_str())
+    }
+
     /// The golden customers without their ids, those of the website's leads left out.
     #[must_use]
     pub fn golden_lines(&self) -> Lines {

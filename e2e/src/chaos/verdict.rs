@@ -288,6 +288,24 @@ impl Verdict {
         }
     }
 
+    /// How the first golden customers that read otherwise than in the undisturbed run came to be.
+    ///
+    /// # Errors
+    /// Where the API does not answer.
+    pub async fn explain(&mut self, group: &Group, calm: &State, state: &State) -> anyhow::Result<()> {
+        let (wanted, here) = (calm.golden_lines(), state.golden_lines());
+        for (said, _) in missing_from(&here, &wanted).into_iter().take(EXAMPLES) {
+            let Some(id) = state.golden_of(said) else { continue };
+            let record = group.api.get(&format!("/records/{id}")).await?;
+            self.notes.push(format!("{id} reads otherwise than in the undisturbed run:"));
+            for field in list(&record, "fields").iter().filter(|field| !list(field, "losers").is_empty()) {
+                self.notes.push(format!("    {field}"));
+            }
+            self.notes.extend(list(&record, "sources").iter().map(|source| format!("    {source}")));
+        }
+        Ok(())
+    }
+
     /// All findings, for people.
     #[must_use]
     pub fn told(&self) -> Vec<String> {

@@ -186,8 +186,8 @@ pub struct SourceBody {
     values: BTreeMap<String, Json>,
     /// What is wrong with it.
     issues: Vec<IssueBody>,
-    /// When the system last changed it, as far as known.
-    changed_at: DateTime<Utc>,
+    /// When the system last changed it; absent where it tells no times and we have not seen it change.
+    changed_at: Option<DateTime<Utc>>,
     /// When we first saw it.
     first_seen_at: DateTime<Utc>,
     /// When we last saw it change.

@@ -9,7 +9,6 @@ use crate::ui::{
 use actix_web::{HttpRequest, HttpResponse, web};
 use app::App;
 use app::views::record::{DeliveryView, FieldView, RecordLine, RecordList, RecordPage, SourceView, decision_words};
-use chrono::DateTime;
 use domain::check::phone_words;
 use domain::permission::Permission;
 use domain::schema::FieldType;
@@ -339,11 +338,10 @@ fn side_by_side(fields: &[FieldView], sources: &[SourceView]) -> AnyView {
         vec![Side { title: "Golden record".to_owned(), subtitle: "what every system should hold".into_any() }];
     for source in sources {
         let key = source.external_id.clone();
-        // What only repeats our own words is as old as nothing.
-        let changed = if source.changed_at > DateTime::UNIX_EPOCH {
-            view! { <When at=source.changed_at/> }.into_any()
-        } else {
-            "as we wrote it".into_any()
+        let changed = match source.changed_at {
+            _ if source.is_echo => "as we wrote it".into_any(),
+            Some(at) => view! { <When at/> }.into_any(),
+            None => "as first read".into_any(),
         };
         sides.push(Side {
             title: source.connection_name.clone(),

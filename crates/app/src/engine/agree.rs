@@ -233,6 +233,7 @@ fn voice(row: &MemberRow, record: Record, landscape: &Landscape) -> Member {
         id: row.id,
         connection: row.connection,
         role: landscape.connection(row.connection).map_or(SystemRole::Other, |connection| connection.role),
+        external_id: row.external_id.clone(),
         changed_at: row.changed_at,
         since: row.doc.since.clone(),
         record,

@@ -1,7 +1,7 @@
 //! The next deliveries of a connection, put together from the database: the record, its key there, what it points to.
 
 use super::deliver::CALLS_AT_ONCE;
-use super::plan::{agreement, there};
+use super::plan::{agreement, there, written};
 use super::{Engine, EngineError};
 use chrono::TimeDelta;
 use connectors::{Outgoing, Push as PushTo};
@@ -86,7 +86,7 @@ impl Engine {
                 });
                 continue;
             }
-            let record = golden.golden.record(object).only(fields);
+            let record = written(&golden.golden, object, fields);
             let all = members.get(&target.golden).map(Vec::as_slice).unwrap_or_default();
             let member = there(all, plan.id, target.external_id.as_deref());
             let held = member.map(|m| m.doc.record.only(fields));

@@ -15,7 +15,7 @@ use store::engine::candidates::{self, Question};
 use store::engine::landscape::Landscape;
 use store::engine::links::{self, LinkRow};
 use store::engine::lookup;
-use store::engine::records::{self, MemberRow, RecordState};
+use store::engine::records::{self, MemberRow};
 use store::engine::sources;
 use store::{StoreError, TenantTx, audit};
 use uuid::Uuid;
@@ -320,14 +320,4 @@ async fn known_by_themselves(tx: &TenantTx, rows: Vec<MemberRow>) -> Result<Vec<
     let goldens: Vec<Uuid> = echoes.iter().map(|row| row.golden.0).collect();
     let spoken_for = sources::with_others(tx, goldens, ids).await?;
     Ok(rows.into_iter().filter(|row| row.doc.known_as().is_some() || !spoken_for.contains(&row.golden)).collect())
-}
-
-impl Fresh {
-    /// The entity to which it belongs already. A record that comes back belongs where it belonged.
-    fn stands(&self) -> Option<GoldenId> {
-        self.before
-            .as_ref()
-            .filter(|before| matches!(before.state, RecordState::Identified | RecordState::Gone))
-            .and_then(|before| before.golden)
-    }
 }

@@ -236,6 +236,7 @@ async fn fetch_all(
                 body: serde_json::Value::Null,
                 changed_at: None,
                 deleted: true,
+                mark: None,
             });
             Ok::<_, ConnectorError>(Some((*object, payload)))
         });

@@ -58,6 +58,7 @@ impl Engine {
         if fresh.is_empty() {
             return Ok(counts);
         }
+        self.recognise(tx, origin, object, &mut fresh).await?;
         for record in &mut fresh {
             record.keys = keys_of(tx, origin.connection, record);
         }

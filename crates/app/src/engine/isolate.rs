@@ -105,6 +105,7 @@ impl Engine {
             person: None,
             changed_at: record.changed_at,
             deleted: false,
+            mark: record.mark,
         };
         if let Ok(counts) = self.attempt(tx, origin, of(piece, vec![Arc::new(waiting)]), &[]).await? {
             return Ok(counts);

@@ -6,6 +6,7 @@ use super::keep::{Kept, hashed};
 use super::prepare::{Prepared, PreparedPage, is_our_fault};
 use chrono::{DateTime, Utc};
 use domain::schema::FieldType;
+use domain::survivorship::UNKNOWN_AGE;
 use domain::{Failure, Fault, Field, GoldenId, NextStep, ObjectKind, Record, RunId, SourceRecordId};
 use matching::clean::Keys;
 use matching::{Assignment, Key, person_keys};
@@ -13,7 +14,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use store::engine::candidates::Question;
 use store::engine::failures::{self, Report};
-use store::engine::landscape::ConnectionPlan;
+use store::engine::landscape::{ConnectionPlan, ObjectSync};
 use store::engine::records::{self, Before, MemberRow, RecordState, SourceDoc, Write};
 use store::engine::references::{self, Reference};
 use store::engine::runs::Counts;
@@ -24,9 +25,13 @@ pub(crate) struct Fresh {
     pub prepared: Arc<Prepared>,
     pub id: SourceRecordId,
     pub before: Option<Before>,
+    /// When its system changed it last, as far as known.
+    changed_at: DateTime<Utc>,
     before_doc: Option<SourceDoc>,
     /// Where we have written: what its system says by itself.
     own: Option<Record>,
+    /// The entity for which we made it, where it is new to us.
+    made_for: Option<GoldenId>,
     /// What it is found by, with the keyed hash.
     pub keys: Vec<(i64, Key)>,
 }
@@ -37,9 +42,37 @@ impl Fresh {
         let before = self.before_doc.as_ref().map(|doc| &doc.record);
         freed(exclusive, before, Some(&self.prepared.checked.record))
     }
-}
 
-impl Fresh {
+    /// The entity whose mark it bears, where it is new to us.
+    pub(crate) fn mark(&self) -> Option<GoldenId> {
+        self.prepared.mark.filter(|_| self.before.is_none() && !self.is_flagged())
+    }
+
+    /// The entity to which it belongs since before.
+    pub(crate) fn known_golden(&self) -> Option<GoldenId> {
+        self.before.as_ref().filter(|before| before.state == RecordState::Identified).and_then(|before| before.golden)
+    }
+
+    /// We made it for this entity: nothing of it is its system's own word.
+    pub(crate) fn is_ours(&mut self, golden: GoldenId) {
+        self.made_for = Some(golden);
+        self.own = Some(Record::new(self.prepared.checked.record.object()));
+        self.changed_at = UNKNOWN_AGE;
+    }
+
+    /// What it says now and did not say before is our own voice where it is what we write there.
+    pub(crate) fn repeats(&mut self, written: &Record) {
+        if let Some(doc) = &self.before_doc {
+            self.own = doc.own_of(&self.prepared.checked.record, Some(written));
+        }
+    }
+
+    /// The entity to which it belongs already. A record that comes back belongs where it belonged.
+    pub(crate) fn stands(&self) -> Option<GoldenId> {
+        let before = self.before.as_ref();
+        let known = before.filter(|before| matches!(before.state, RecordState::Identified | RecordState::Gone));
+        known.and_then(|before| before.golden).or(self.made_for)
+    }
     /// What its system says by itself, as far as that is known.
     pub(crate) const fn own(&self) -> Option<&Record> {
         self.own.as_ref()
@@ -83,6 +116,7 @@ pub(crate) async fn sort_out(
     let external_ids: Vec<String> = page.records.iter().map(|r| r.external_id.clone()).collect();
     let before = records::before(tx, origin.connection.id, page.object, external_ids).await?;
     let mut before: HashMap<String, Before> = before.into_iter().map(|b| (b.external_id.clone(), b)).collect();
+    let first_read = origin.connection.objects.get(&page.object).is_some_and(ObjectSync::awaits_first_read);
     let (mut fresh, mut gone, mut seen, mut reworded) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for prepared in page.records {
         let known = before.remove(&prepared.external_id);
@@ -108,9 +142,16 @@ pub(crate) async fn sort_out(
             Some(known) => known.doc(tx)?,
             None => None,
         };
-        let own = before_doc.as_ref().and_then(|doc: &SourceDoc| doc.own_of(&prepared.checked.record));
+        let own = before_doc.as_ref().and_then(|doc: &SourceDoc| doc.own_of(&prepared.checked.record, None));
         fresh.push(Fresh {
             own,
+            made_for: None,
+            changed_at: match prepared.changed_at {
+                Some(told) => told,
+                // When a system is read first says nothing of when its people wrote: it must not look like news.
+                None if first_read && known.is_none() => UNKNOWN_AGE,
+                None => origin.now,
+            },
             id: known.as_ref().map_or_else(SourceRecordId::new, |known| known.id),
             prepared,
             before: known,
@@ -190,14 +231,14 @@ pub(crate) async fn write_records(
             doc: Some(SourceDoc {
                 record: checked.record.clone(),
                 issues: checked.issues.clone(),
-                since: since(record, origin.now),
+                since: since(record),
                 own: record.own.clone(),
             }),
             content_hash: record.prepared.content_hash,
             golden: assignments.get(&record.id).map(Assignment::golden),
             state: if record.is_flagged() { RecordState::Flagged } else { RecordState::Identified },
             lookup_keys: keys,
-            changed_at: record.prepared.changed_at.unwrap_or(origin.now),
+            changed_at: record.changed_at,
         };
         kept.put(write, old);
     }
@@ -207,9 +248,8 @@ pub(crate) async fn write_records(
 }
 
 /// The age of fields that this change did not touch: an old e-mail does not become new because a phone changed.
-fn since(record: &Fresh, now: DateTime<Utc>) -> BTreeMap<Field, DateTime<Utc>> {
+fn since(record: &Fresh) -> BTreeMap<Field, DateTime<Utc>> {
     let (Some(before), Some(doc)) = (&record.before, &record.before_doc) else { return BTreeMap::new() };
-    let changed_at = record.prepared.changed_at.unwrap_or(now);
     record
         .prepared
         .checked
@@ -217,7 +257,7 @@ fn since(record: &Fresh, now: DateTime<Utc>) -> BTreeMap<Field, DateTime<Utc>> {
         .fields()
         .filter(|(field, value)| doc.record.get(*field) == Some(*value))
         .map(|(field, _)| (field, doc.since.get(&field).copied().unwrap_or(before.changed_at)))
-        .filter(|(_, age)| *age != changed_at)
+        .filter(|(_, age)| *age != record.changed_at)
         .collect()
 }
 
@@ -266,13 +306,13 @@ pub(crate) fn member_of(record: &Fresh, golden: GoldenId, origin: &Origin<'_>) -
         golden,
         connection: origin.connection.id,
         external_id: record.prepared.external_id.clone(),
-        changed_at: record.prepared.changed_at.unwrap_or(origin.now),
+        changed_at: record.changed_at,
         first_seen_at: origin.now,
         landed_at: origin.now,
         doc: SourceDoc {
             record: record.prepared.checked.record.clone(),
             issues: Vec::new(),
-            since: since(record, origin.now),
+            since: since(record),
             own: record.own.clone(),
         },
     }

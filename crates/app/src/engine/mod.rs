@@ -19,6 +19,7 @@ mod claims;
 pub mod cluster;
 mod deliver;
 mod delivery;
+mod echo;
 mod error;
 mod existing;
 pub mod failures;

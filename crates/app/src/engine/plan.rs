@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use connectors::Connector;
+use domain::survivorship::Golden;
 use domain::{ConnectionId, Field, GoldenId, ObjectKind, Record};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use store::engine::landscape::{ConnectionPlan, Landscape, Push};
@@ -110,6 +111,11 @@ fn one(
     let held = here.map(|member| member.doc.record.only(fields));
     let hash = agreement(&wanted, held.as_ref(), withdraw);
     let key = here.map(|member| member.external_id.clone()).or_else(|| before.and_then(|t| t.external_id.clone()));
+    let made = match before {
+        Some(target) if target.external_id.is_some() => target.made && target.external_id == key,
+        // It is known to be there from what the system tells: ours, where nothing of it is the system's own.
+        Some(_) | None => here.is_some_and(|member| member.doc.known_as().is_none()),
+    };
     let is_asked_anew = before.is_some_and(TargetRow::is_asked_anew);
     let in_step = (!withdraw && held.as_ref() == Some(&wanted) && !is_asked_anew)
         || before.is_some_and(|target| target.delivered_hash == hash && target.state == TargetState::Settled);
@@ -138,7 +144,7 @@ fn one(
         delivered_version: if in_step { entity.version } else { before.map_or(0, |target| target.delivered_version) },
         delivered_hash: if in_step { hash } else { before.map(|t| t.delivered_hash.clone()).unwrap_or_default() },
         external_id: key,
-        made: before.is_some_and(|target| target.made),
+        made,
         state: if in_step { TargetState::Settled } else { TargetState::Due },
         withdraw,
         attempts: 0,
@@ -161,6 +167,11 @@ pub(crate) fn there<'a>(
         .find(|member| Some(member.external_id.as_str()) == key)
         .or_else(|| of_it().find(|member| member.doc.known_as().is_some()))
         .or_else(|| of_it().next())
+}
+
+/// What of a golden record is written to a system that takes these fields.
+pub(crate) fn written(golden: &Golden, object: ObjectKind, fields: &[Field]) -> Record {
+    golden.record(object).only(fields)
 }
 
 /// A hash of what should be at a system and what is there: while neither changes, there is nothing to write.

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use connectors::Payload;
 use domain::check::{Checked, Issue, Weight, check};
 use domain::mapping::Mapping;
-use domain::{ObjectKind, Record};
+use domain::{GoldenId, ObjectKind, Record};
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,6 +22,8 @@ pub(crate) struct Prepared {
     pub content_hash: [u8; 32],
     pub changed_at: Option<DateTime<Utc>>,
     pub deleted: bool,
+    /// The entity of ours whose mark it bears.
+    pub mark: Option<GoldenId>,
 }
 
 /// A customer as matching reads it: cleaned, and the keys by which others are met.
@@ -91,6 +93,7 @@ pub(crate) fn prepare(mapping: &Mapping, payloads: Vec<Payload>) -> PreparedPage
                 checked,
                 person,
                 changed_at: payload.changed_at,
+                mark: payload.mark.as_deref().and_then(|mark| mark.parse().ok()).map(GoldenId),
                 deleted: payload.deleted,
             })
         })
@@ -181,6 +184,7 @@ mod tests {
             body: json!({"last": last, "new_thing": 1}),
             changed_at: None,
             deleted: false,
+            mark: None,
         };
         let page = prepare(&mapping, vec![payload("1", "Lee"), payload("2", "Ng"), payload("1", "Leigh")]);
         let names: Vec<_> = page.records.iter().map(|r| r.checked.record.text(Field::LAST_NAME)).collect();

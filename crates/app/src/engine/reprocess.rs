@@ -49,6 +49,7 @@ impl Engine {
                         body: serde_json::from_slice(&record.raw).ok()?,
                         changed_at: Some(record.changed_at),
                         deleted: false,
+                        mark: None,
                     })
                 })
                 .collect();

@@ -9,6 +9,7 @@ use super::{Engine, EngineError};
 use chrono::{DateTime, TimeDelta, Utc};
 use connectors::{Access, ConnectorError, Outcome, Push as PushTo, Pushed, Retry};
 use domain::redaction::hide_values;
+use domain::survivorship::UNKNOWN_AGE;
 use domain::{Fault, GoldenId, Lane, NextStep, ObjectKind, Record, SourceRecordId};
 use queue::JobOutcome;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -192,7 +193,7 @@ impl Engine {
                 changed_at: before
                     .map(|b| b.changed_at)
                     .or_else(|| found.and_then(|found| found.changed_at))
-                    .unwrap_or(DateTime::UNIX_EPOCH),
+                    .unwrap_or(UNKNOWN_AGE),
             };
             kept.put(write, before.map_or(&[], |b| b.lookup_keys.as_slice()));
         }

@@ -111,7 +111,7 @@ pub struct SourceShown {
     /// What was wrong with it.
     pub issues: Vec<Issue>,
     /// When the system last changed it, as far as known.
-    pub changed_at: DateTime<Utc>,
+    pub changed_at: Option<DateTime<Utc>>,
     /// When we first saw it.
     pub first_seen_at: DateTime<Utc>,
     /// When we last saw it change.
@@ -229,7 +229,7 @@ fn source(member: &MemberRow, landscape: &Landscape) -> SourceShown {
         external_id: member.external_id.clone(),
         fields: plain(&member.doc.record),
         issues: member.doc.issues.clone(),
-        changed_at: member.changed_at,
+        changed_at: member.known_age(),
         first_seen_at: member.first_seen_at,
         landed_at: member.landed_at,
     }

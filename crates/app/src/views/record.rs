@@ -57,10 +57,10 @@ pub struct SourceView {
     pub record: Record,
     /// What is wrong with it: message and fix.
     pub issues: Vec<(String, String)>,
-    /// When the system last changed it.
-    pub changed_at: DateTime<Utc>,
-    /// Fields whose value is older than that.
-    pub since: BTreeMap<Field, DateTime<Utc>>,
+    /// When the system last changed it, as far as known.
+    pub changed_at: Option<DateTime<Utc>>,
+    /// Whether all that it says is what we wrote there.
+    pub is_echo: bool,
 }
 
 /// One field of the golden record.
@@ -180,11 +180,11 @@ fn source(member: MemberRow, names: &HashMap<ConnectionId, (String, SystemRole)>
         connection: member.connection,
         connection_name,
         role,
+        changed_at: member.known_age(),
+        is_echo: member.doc.own_words().is_none(),
         external_id: member.external_id,
         issues: member.doc.issues.iter().map(|issue| (issue.message.to_string(), issue.fix.to_string())).collect(),
         record: member.doc.record,
-        since: member.doc.since,
-        changed_at: member.changed_at,
     }
 }
 

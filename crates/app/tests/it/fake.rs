@@ -102,7 +102,8 @@ impl System {
 
 fn payload(key: &str, body: &Json) -> Payload {
     let changed_at = body["changed"].as_str().and_then(|text| text.parse().ok());
-    Payload { external_id: key.to_owned(), body: body.clone(), changed_at, deleted: false }
+    let mark = body["driveline"].as_str().map(str::to_owned);
+    Payload { external_id: key.to_owned(), body: body.clone(), changed_at, deleted: false, mark }
 }
 
 #[async_trait]

@@ -9,6 +9,7 @@
 )]
 
 mod connections;
+mod echoes;
 mod engine;
 mod existing;
 mod failpoints;

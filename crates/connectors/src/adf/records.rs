@@ -32,7 +32,7 @@ pub fn records(prospect: Map<String, Json>) -> Vec<(ObjectKind, Payload)> {
 }
 
 fn payload(external_id: String, body: Map<String, Json>) -> Payload {
-    Payload { external_id, body: Json::Object(body), changed_at: None, deleted: false }
+    Payload { external_id, body: Json::Object(body), changed_at: None, deleted: false, mark: None }
 }
 
 fn hashed(prefix: &str, content: &str) -> String {

@@ -64,7 +64,7 @@ impl Collected {
             self.reject(shape, line, format!("the key is longer than {KEY_CHARS_MAX} characters"), KEYLESS, raw);
         } else {
             let changed_at = changed.and_then(moment);
-            self.records.push(Payload { external_id: id, body, changed_at, deleted: false });
+            self.records.push(Payload { external_id: id, body, changed_at, deleted: false, mark: None });
         }
     }
 }

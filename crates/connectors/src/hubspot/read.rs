@@ -2,7 +2,7 @@
 
 use super::HubSpot;
 use super::api;
-use super::properties::wanted;
+use super::properties::{OWN_ID, wanted};
 use super::wire::{Filter, FilterGroup, Id, Inputs, Kind, Listed, Search};
 use crate::access::Access;
 use crate::connector::{Coverage, Cursor, Next, Page, PageAsk, Payload, Pull, PullMode};
@@ -281,7 +281,9 @@ pub fn payload(kind: Kind, mut body: Map<String, Json>) -> Result<Payload, Conne
         .and_then(Json::as_str);
     let changed_at = changed.and_then(moment);
     let deleted = body.get("archived").and_then(Json::as_bool).unwrap_or(false);
-    Ok(Payload { external_id, changed_at, deleted, body: Json::Object(body) })
+    let mark = body.get("properties").and_then(|properties| properties.get(OWN_ID)).and_then(Json::as_str);
+    let mark = mark.map(ToOwned::to_owned);
+    Ok(Payload { external_id, changed_at, deleted, mark, body: Json::Object(body) })
 }
 
 fn moment(text: &str) -> Option<DateTime<Utc>> {

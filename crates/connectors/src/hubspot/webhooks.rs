@@ -118,7 +118,10 @@ impl Webhooks for HubSpot {
                 true => {
                     let changed_at = DateTime::from_timestamp_millis(at_ms);
                     let body = json!({"id": external_id, "archived": true, "properties": {}});
-                    Change::Told { object, payload: Payload { external_id, body, changed_at, deleted: true } }
+                    Change::Told {
+                        object,
+                        payload: Payload { external_id, body, changed_at, deleted: true, mark: None },
+                    }
                 }
             })
             .collect())

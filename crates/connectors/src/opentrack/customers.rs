@@ -326,7 +326,7 @@ pub(super) fn payload(number: String, mut body: Map<String, Json>, changed_at: O
             body.insert("@suffix".to_owned(), Json::from(suffix));
         }
     }
-    Payload { external_id: number, body: Json::Object(body), changed_at, deleted: false }
+    Payload { external_id: number, body: Json::Object(body), changed_at, deleted: false, mark: None }
 }
 
 /// "SMITH JR" is Smith and Jr: the DMS has no field for suffixes.

@@ -203,5 +203,5 @@ fn payload(number: String, mut order: Json, element: &str) -> Payload {
     if let Json::Object(parts) = &mut order {
         parts.insert("@element".to_owned(), Json::from(element));
     }
-    Payload { external_id: number, body: order, changed_at: None, deleted: false }
+    Payload { external_id: number, body: order, changed_at: None, deleted: false, mark: None }
 }

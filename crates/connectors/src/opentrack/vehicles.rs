@@ -133,8 +133,13 @@ fn owned(results: &[Json]) -> BTreeMap<String, Payload> {
                 return None;
             }
             let external_id = key(part("VIN"), owner.unwrap_or_default());
-            let payload =
-                Payload { external_id: external_id.clone(), body: result.clone(), changed_at: None, deleted: false };
+            let payload = Payload {
+                external_id: external_id.clone(),
+                body: result.clone(),
+                changed_at: None,
+                deleted: false,
+                mark: None,
+            };
             Some((external_id, payload))
         })
         .collect()
@@ -208,7 +213,13 @@ fn stock(vehicle: &Json) -> Result<Payload, ConnectorError> {
     let external_id = part("StockNumber")
         .or_else(|| part("VIN"))
         .ok_or_else(|| ConnectorError::unreadable("a vehicle has neither stock number nor VIN"))?;
-    Ok(Payload { external_id: external_id.to_owned(), body: vehicle.clone(), changed_at: None, deleted: false })
+    Ok(Payload {
+        external_id: external_id.to_owned(),
+        body: vehicle.clone(),
+        changed_at: None,
+        deleted: false,
+        mark: None,
+    })
 }
 
 /// One vehicle of the lot by its stock number.

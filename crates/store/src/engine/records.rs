@@ -5,6 +5,7 @@ use crate::seal::{Place, TenantKeys};
 use crate::sql::{NO_ID, get};
 use crate::tx::TenantTx;
 use chrono::{DateTime, Utc};
+use domain::survivorship::UNKNOWN_AGE;
 use domain::{ConnectionId, GoldenId, ObjectKind, RunId, SourceRecordId};
 use rayon::prelude::*;
 use sea_orm::QueryResult;
@@ -132,6 +133,14 @@ pub struct MemberRow {
     pub landed_at: DateTime<Utc>,
     /// Its canonical form.
     pub doc: SourceDoc,
+}
+
+impl MemberRow {
+    /// When its system last changed it; `None` where nobody told and we never saw it change.
+    #[must_use]
+    pub fn known_age(&self) -> Option<DateTime<Utc>> {
+        Some(self.changed_at).filter(|at| *at > UNKNOWN_AGE)
+    }
 }
 
 pub(super) const fn place<'a>(column: &'static str, id: &'a SourceRecordId) -> Place<'a> {

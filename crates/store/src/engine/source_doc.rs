@@ -55,15 +55,22 @@ impl SourceDoc {
         Self { own: Some(self.own.unwrap_or(self.record)), since: self.since, record, issues }
     }
 
-    /// What is the system's own of a newer reading: what it was, and what reads otherwise than before.
+    /// What is the system's own of a newer reading: what it was, and what reads otherwise than before, except for what
+    /// we may have `written` there without knowing yet.
     #[must_use]
-    pub fn own_of(&self, newer: &Record) -> Option<Record> {
-        let mut own = self.own.clone()?;
-        for field in Field::of(newer.object()) {
+    pub fn own_of(&self, newer: &Record, written: Option<&Record>) -> Option<Record> {
+        let changed = || Field::of(newer.object()).filter(|field| newer.get(*field) != self.record.get(*field));
+        let is_echo = |field: &Field| {
+            let value = newer.get(*field);
+            value.is_some() && written.is_some_and(|written| written.get(*field) == value)
+        };
+        let mut own = match &self.own {
+            Some(own) => own.clone(),
+            None if changed().any(|field| is_echo(&field)) => self.record.clone(),
+            None => return None,
+        };
+        for field in changed().filter(|field| !is_echo(field)) {
             let value = newer.get(field);
-            if value == self.record.get(field) {
-                continue;
-            }
             match value {
                 Some(value) => own.set(field, value.clone()),
                 None => {

@@ -75,7 +75,7 @@ pub struct TargetRow {
     pub delivered_hash: Vec<u8>,
     /// The system's key.
     pub external_id: Option<String>,
-    /// Whether we made the record of that key; else it is the system's own. Read only: deliveries decide it.
+    /// Whether we made the record of that key; else it is the system's own. Deliveries decide it, and the mark of what is read.
     pub made: bool,
     /// Where it stands.
     pub state: TargetState,
@@ -153,22 +153,24 @@ pub async fn write(tx: &TenantTx, targets: &[TargetRow]) -> Result<(), StoreErro
     let keys: Vec<String> = targets.iter().map(|t| t.external_id.clone().unwrap_or_default()).collect();
     let states: Vec<i16> = targets.iter().map(|t| t.state.code()).collect();
     let withdraws: Vec<bool> = targets.iter().map(|t| t.withdraw).collect();
+    let made: Vec<bool> = targets.iter().map(|t| t.made).collect();
     let attempts: Vec<i32> = targets.iter().map(|t| t.attempts).collect();
     let due: Vec<DateTime<Utc>> = targets.iter().map(|t| t.due_at).collect();
     let desired_at: Vec<DateTime<Utc>> = targets.iter().map(|t| t.desired_at).collect();
     tx.run(
         "INSERT INTO target (tenant_id, connection_id, golden_id, object, desired_version, delivered_version,
-                             delivered_hash, external_id, state, withdraw, attempts, due_at, desired_at)
+                             delivered_hash, external_id, state, withdraw, attempts, due_at, desired_at, made)
          SELECT $1, connection, golden, object, desired, delivered, nullif(hash, ''::bytea), nullif(key, ''), state,
-                withdraw, attempts, due, desired_at
+                withdraw, attempts, due, desired_at, made
          FROM unnest($2::uuid[], $3::uuid[], $4::smallint[], $5::bigint[], $6::bigint[], $7::bytea[], $8::text[],
-                     $9::smallint[], $10::bool[], $11::int[], $12::timestamptz[], $13::timestamptz[])
-              AS t (connection, golden, object, desired, delivered, hash, key, state, withdraw, attempts, due, desired_at)
+                     $9::smallint[], $10::bool[], $11::int[], $12::timestamptz[], $13::timestamptz[], $14::bool[])
+              AS t (connection, golden, object, desired, delivered, hash, key, state, withdraw, attempts, due, desired_at,
+                    made)
          ON CONFLICT (tenant_id, connection_id, golden_id) DO UPDATE SET
              desired_version = excluded.desired_version, delivered_version = excluded.delivered_version,
              delivered_hash = coalesce(excluded.delivered_hash, target.delivered_hash),
              external_id = coalesce(excluded.external_id, target.external_id),
-             made = target.made AND coalesce(excluded.external_id = target.external_id, true),
+             made = excluded.made,
              state = excluded.state, withdraw = excluded.withdraw, attempts = excluded.attempts,
              due_at = excluded.due_at, desired_at = excluded.desired_at, last_error = ''",
         [
@@ -185,6 +187,7 @@ pub async fn write(tx: &TenantTx, targets: &[TargetRow]) -> Result<(), StoreErro
             attempts.into(),
             due.into(),
             desired_at.into(),
+            made.into(),
         ],
     )
     .await?;

@@ -101,7 +101,7 @@ impl Intake for Sender {
     fn receive(&self, _access: &Access, _type: &str, body: &[u8]) -> Result<Received, ConnectorError> {
         let all: Vec<(String, Json)> =
             serde_json::from_slice(body).map_err(|error| ConnectorError::unreadable(error.to_string()))?;
-        let payload = |(external_id, body)| Payload { external_id, body, changed_at: None, deleted: false };
+        let payload = |(external_id, body)| Payload { external_id, body, changed_at: None, deleted: false, mark: None };
         let records = all.into_iter().map(|one| (ObjectKind::Customer, payload(one))).collect();
         Ok(Received { records, rejects: Vec::new() })
     }
