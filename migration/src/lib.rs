@@ -21,6 +21,7 @@ mod m012_second_factor;
 mod m013_api_key_successor;
 mod m014_search_keys;
 mod m015_single_sign_on;
+mod m016_surplus;
 pub mod tenant_table;
 
 /// All migrations in order.
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m013_api_key_successor::Migration),
             Box::new(m014_search_keys::Migration),
             Box::new(m015_single_sign_on::Migration),
+            Box::new(m016_surplus::Migration),
         ]
     }
 }

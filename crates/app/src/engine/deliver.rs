@@ -76,7 +76,7 @@ impl Engine {
         let of = |call: Call| -> Vec<Outgoing> {
             batch.iter().filter(|delivery| delivery.call == call).map(|delivery| delivery.out.clone()).collect()
         };
-        let (pushed, let_go) = (of(Call::Push), of(Call::LetGo));
+        let (pushed, let_go) = ([of(Call::Push), of(Call::Surplus)].concat(), of(Call::LetGo));
         let size = push.batch_max().max(1);
         let calls = pushed.chunks(size).map(|chunk| push_each(push, access, object, chunk));
         let further = let_go.chunks(size).map(|chunk| push.let_go(access, object, chunk));

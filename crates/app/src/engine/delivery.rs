@@ -37,6 +37,8 @@ pub(crate) struct Delivery {
 pub(crate) enum Call {
     /// To hold it, or not to hold it any more.
     Push,
+    /// Not to hold another record of it any more that we made: it is one too many.
+    Surplus,
     /// To forget that it is one of ours: it is the system's own, and its entity was merged away.
     LetGo,
     /// Nothing: its entity was merged away, and the survivor has the record by now.
@@ -90,21 +92,25 @@ impl Engine {
             let all = members.get(&target.golden).map(Vec::as_slice).unwrap_or_default();
             let member = there(all, plan.id, target.external_id.as_deref());
             let held = member.map(|m| m.doc.record.only(fields));
-            let external_id = member.map(|m| m.external_id.clone()).or_else(|| target.external_id.clone());
+            let known = || member.map(|m| m.external_id.clone()).or_else(|| target.external_id.clone());
+            let withdraw = target.withdraw || target.surplus.is_some();
+            let mut idempotency_key = key_of(target.golden, golden.version, &record, held.as_ref(), withdraw);
+            idempotency_key.extend(target.surplus.iter().flat_map(|key| ["-", key]));
             batch.push(Delivery {
                 version: golden.version,
                 out: Outgoing {
                     golden: target.golden,
-                    idempotency_key: key_of(target.golden, golden.version, &record, held.as_ref(), target.withdraw),
-                    external_id,
+                    idempotency_key,
+                    external_id: target.surplus.clone().or_else(known),
                     record,
                     taken: taken.remove(&target.golden).unwrap_or_default(),
                     refs: pointing.map(|p| p.keys.clone()).unwrap_or_default(),
                     related: pointing.map(|p| carried_by(p, push.carries(object), &carried)).unwrap_or_default(),
-                    may_create: may_create && !target.withdraw,
-                    withdraw: target.withdraw,
+                    may_create: may_create && !withdraw,
+                    withdraw,
                 },
                 call: match golden.merged_into {
+                    _ if target.surplus.is_some() => Call::Surplus,
                     Some(_) if inherited.contains(&target.golden) => Call::None,
                     Some(_) if target.withdraw && !target.made => Call::LetGo,
                     Some(_) | None => Call::Push,

@@ -52,21 +52,26 @@ impl Engine {
             .map(|row| row.id)
             .collect();
         let mut leaves = false;
+        let mut made = Vec::new();
         for record in fresh.iter_mut() {
             let Some(mark) = record.mark() else { continue };
             let golden = stands(mark);
             if !living.contains(&golden) {
                 continue;
             }
-            if golden != mark {
+            let key = record.prepared.external_id.clone();
+            if golden == mark {
+                made.push((golden, key));
+            } else {
                 // Made for one that was merged away since: it stays where the survivor needs it, else it leaves.
-                let made = (record.prepared.external_id.as_str(), Whose::Ours);
-                let pair = (mark, golden);
-                let stays = handover::arrived_late(tx, origin.connection.id, object, pair, made, origin.now).await?;
+                let (pair, late) = ((mark, golden), (key.as_str(), Whose::Ours));
+                let stays = handover::arrived_late(tx, origin.connection.id, object, pair, late, origin.now).await?;
                 leaves |= !stays;
             }
             record.is_ours(golden);
         }
+        let made: Vec<(GoldenId, &str)> = made.iter().map(|(golden, key)| (*golden, key.as_str())).collect();
+        leaves |= !handover::too_many(tx, origin.connection.id, &made, origin.now).await?.is_empty();
         if leaves {
             enqueue_all(tx, &[deliver_job(origin.connection.id, origin.lane)]).await?;
         }

@@ -45,7 +45,21 @@ impl Engine {
         let mut given_up = Vec::new();
         let mut notes = Notes::default();
         let merged = goldens::survivors(tx, by_id.keys().copied()).await?;
-        let mut withdrawn = Vec::new();
+        // What was known there when it was called and had to be made anew is gone there.
+        let was_unknown = |pushed: &&Pushed| {
+            let delivery = by_id.get(&pushed.golden);
+            !merged.contains_key(&pushed.golden) && delivery.is_some_and(|d| d.out.external_id.is_none())
+        };
+        let created: Vec<(GoldenId, &str)> = done
+            .iter()
+            .filter(was_unknown)
+            .filter_map(|pushed| match &pushed.outcome {
+                Outcome::Created { external_id } if is_key(external_id) => Some((pushed.golden, external_id.as_str())),
+                _ => None,
+            })
+            .collect();
+        let too_many = handover::too_many(tx, plan.id, &created, now).await?;
+        let (mut withdrawn, mut surplus) = (Vec::new(), Vec::new());
         let (mut delivered, mut reports, mut mended, mut echoes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for pushed in done {
             let Some(delivery) = by_id.get(&pushed.golden) else { continue };
@@ -55,10 +69,18 @@ impl Engine {
                 }
                 usable => usable,
             };
+            if too_many.contains(&pushed.golden) {
+                continue;
+            }
             let survivor = merged.get(&pushed.golden).copied();
             let whose = whose(delivery, &outcome, pushed.found.is_some());
             let key = match outcome {
                 Outcome::Created { external_id } | Outcome::Updated { external_id } => Some(external_id),
+                Outcome::Withdrawn if delivery.call == Call::Surplus => {
+                    withdrawn.extend(delivery.out.external_id.clone());
+                    surplus.push(pushed.golden.0);
+                    continue;
+                }
                 Outcome::Withdrawn => {
                     let is_removed = survivor.is_some() && delivery.call == Call::Push;
                     withdrawn.extend(delivery.out.external_id.clone().filter(|_| is_removed));
@@ -108,6 +130,7 @@ impl Engine {
         notes.delivered = delivered.len();
         self.land_echoes(tx, landscape, plan, object, echoes).await?;
         targets::settle(tx, plan.id, &delivered, now).await?;
+        handover::none_too_many(tx, plan.id, surplus).await?;
         // What was merged away is not there any more; the next read must not wonder where it went.
         self.remove(tx, &self.on_its_own(landscape, plan, Lane::Routine), object, withdrawn).await?;
         self.offer(tx, &self.on_its_own(landscape, plan, Lane::Routine), object, &given_up).await?;

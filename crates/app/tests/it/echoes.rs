@@ -95,3 +95,34 @@ async fn of_two_contacts_that_we_made_for_one_person_one_stays() {
     assert_eq!(left.len(), 1, "{left:?}");
     assert_eq!(left[0]["driveline"], json!(here.goldens(CUSTOMER).await[0].id));
 }
+
+#[tokio::test]
+async fn what_we_made_while_it_turned_out_that_the_system_has_its_own_leaves_again() {
+    let here = Dealership::open().await;
+    let phone = json!("+14155550100");
+    DMS.put(CUSTOMER, "1", json!({"first_name": "Ann", "last_name": "Lee", "phone_mobile": phone}));
+    write_deaf_and_read(&here).await;
+    let (key, made) = {
+        // The creation is still on its way.
+        let mut records = CRM.records.lock().unwrap();
+        let ((_, key), made) = records.pop_first().unwrap();
+        (key, made)
+    };
+    CRM.put(CUSTOMER, "own", json!({"first_name": "Ann", "last_name": "Walker", "phone_mobile": phone}));
+    here.sync(here.crm, CUSTOMER).await;
+    let tx = here.test.db.tenant(&here.scope).await.unwrap();
+    let pair = review::page(&tx, &review::Filter::default(), None, 10, Utc::now()).await.unwrap().remove(0);
+    drop(tx);
+    here.engine.decide_candidate(&here.scope, pair.id, Verdict::Merge).await.unwrap();
+
+    CRM.put(CUSTOMER, &key, made);
+    here.sync(here.crm, CUSTOMER).await;
+    here.let_time_pass().await;
+    here.work().await;
+
+    let left: Vec<String> = CRM.records.lock().unwrap().keys().map(|(_, key)| key.clone()).collect();
+    assert_eq!(left, ["own"]);
+    assert_eq!(CRM.all(CUSTOMER)[0]["last_name"], "Lee", "its own is written to");
+    assert_eq!(here.test.count("SELECT count(*) FROM target WHERE state = 1 OR surplus IS NOT NULL").await, 0);
+    assert_eq!(here.test.count("SELECT count(*) FROM source_record WHERE state = 1").await, 2);
+}

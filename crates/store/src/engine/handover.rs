@@ -6,6 +6,7 @@ use crate::sql::get;
 use crate::tx::TenantTx;
 use chrono::{DateTime, Utc};
 use domain::{ConnectionId, GoldenId, ObjectKind};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// Moves a merged entity's targets. The survivor keeps its own, a target or a record of the system's own; where it has
@@ -156,6 +157,54 @@ pub async fn wanted_again(tx: &TenantTx, golden: GoldenId, now: DateTime<Utc>) -
         "UPDATE target SET withdraw = false, state = 1, due_at = $3, delivered_hash = $4, attempts = 0
          WHERE tenant_id = $1 AND golden_id = $2 AND withdraw",
         [tx.owner(), golden.0.into(), now.into(), ASKED_ANEW.to_vec().into()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Of records that we made just now, as (entity, key): those that are one too many, because their entity turned out to
+/// have another record there meanwhile. They are to be withdrawn. Returns their entities.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn too_many(
+    tx: &TenantTx,
+    connection: ConnectionId,
+    made: &[(GoldenId, &str)],
+    now: DateTime<Utc>,
+) -> Result<BTreeSet<GoldenId>, StoreError> {
+    if made.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let goldens: Vec<Uuid> = made.iter().map(|(golden, _)| golden.0).collect();
+    let keys: Vec<String> = made.iter().map(|(_, key)| (*key).to_owned()).collect();
+    let rows = tx
+        .rows(
+            "UPDATE target t SET surplus = m.key, state = 1, due_at = $5, attempts = 0
+             FROM unnest($3::uuid[], $4::text[]) AS m (golden, key)
+             WHERE t.tenant_id = $1 AND t.connection_id = $2 AND t.golden_id = m.golden AND t.external_id <> m.key
+               AND t.state <> 3
+               AND EXISTS (SELECT FROM source_record s WHERE s.tenant_id = $1 AND s.connection_id = t.connection_id
+                           AND s.object = t.object AND s.external_id = t.external_id AND s.state = 1)
+             RETURNING t.golden_id",
+            [tx.owner(), connection.0.into(), goldens.into(), keys.into(), now.into()],
+        )
+        .await?;
+    rows.iter().map(|row| Ok(GoldenId(get(row, "golden_id")?))).collect()
+}
+
+/// Notes that what was too many is gone; then their entities' own records are due.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn none_too_many(tx: &TenantTx, connection: ConnectionId, goldens: Vec<Uuid>) -> Result<(), StoreError> {
+    if goldens.is_empty() {
+        return Ok(());
+    }
+    tx.run(
+        "UPDATE target SET surplus = NULL, attempts = 0, last_error = ''
+         WHERE tenant_id = $1 AND connection_id = $2 AND golden_id = ANY($3)",
+        [tx.owner(), connection.0.into(), goldens.into()],
     )
     .await?;
     Ok(())

@@ -77,6 +77,8 @@ pub struct TargetRow {
     pub external_id: Option<String>,
     /// Whether we made the record of that key; else it is the system's own. Deliveries decide it, and the mark of what is read.
     pub made: bool,
+    /// Another record there that we made and that is one too many; it is withdrawn before anything else is written.
+    pub surplus: Option<String>,
     /// Where it stands.
     pub state: TargetState,
     /// Whether it shall be gone there.
@@ -112,6 +114,7 @@ fn read(row: &QueryResult) -> Result<Option<TargetRow>, StoreError> {
         delivered_hash: get::<Option<Vec<u8>>>(row, "delivered_hash")?.unwrap_or_default(),
         external_id: get(row, "external_id")?,
         made: get(row, "made")?,
+        surplus: get(row, "surplus")?,
         state: TargetState::from_code(get(row, "state")?),
         withdraw: get(row, "withdraw")?,
         attempts: get(row, "attempts")?,
