@@ -49,19 +49,21 @@ impl Group {
                 "base_url": sandbox.vendor("opentrack"),
                 "repair_order_lines": "no",
             });
-            let dms = group.connect(&format!("DMS {}", rooftop.name), "opentrack", Some(&id), &values).await?;
+            let dms = group.draft(&format!("DMS {}", rooftop.name), "opentrack", Some(&id), &values).await?;
+            // Before it is tested: what is written to is read as soon as it is active, and each has its turn here.
             let one_way = json!({"pull": true, "push": "none"});
             group.api.put(&format!("/connections/{dms}/objects/customer"), &one_way).await?;
+            group.test(&dms).await?;
             group.dms.push((rooftop.company_number.clone(), dms));
         }
-        let values = json!({"base_url": sandbox.vendor("hubspot"), "token": simulators::hubspot::PRIVATE_TOKEN});
-        group.crm = group.connect("HubSpot", "hubspot", None, &values).await?;
         // Rules alone decide who is who: what a model learns depends on when it was asked to, and blows move that.
         let rules = json!({
             "email": "join", "phone": "join", "address": "join", "across_rooftops": true,
             "auto": 0.999_999_9, "review": 0.999_999_9,
         });
         group.api.put("/matching/rules", &rules).await?;
+        let values = json!({"base_url": sandbox.vendor("hubspot"), "token": simulators::hubspot::PRIVATE_TOKEN});
+        group.crm = group.connect("HubSpot", "hubspot", None, &values).await?;
         group.leads = group.connect("Web leads", "adf", None, &json!({"deliver_by": "no"})).await?;
         let shown = group.api.get(&format!("/connections/{}", group.leads)).await?;
         group.hook = text(&shown, "ingress_url")?;
@@ -84,13 +86,22 @@ impl Group {
         rooftop: Option<&str>,
         values: &Json,
     ) -> anyhow::Result<String> {
-        let ask = json!({"connector": connector, "name": name, "rooftop": rooftop, "values": values});
-        let id = text(&self.api.post("/connections", &ask).await?, "id")?;
-        let tested = self.api.post(&format!("/connections/{id}/test"), &json!({})).await?;
-        if tested.get("is_good") != Some(&Json::Bool(true)) {
-            bail!("the test of {name} failed: {}", tested.get("steps").unwrap_or(&tested));
-        }
+        let id = self.draft(name, connector, rooftop, values).await?;
+        self.test(&id).await?;
         Ok(id)
+    }
+
+    async fn draft(&self, name: &str, connector: &str, rooftop: Option<&str>, values: &Json) -> anyhow::Result<String> {
+        let ask = json!({"connector": connector, "name": name, "rooftop": rooftop, "values": values});
+        text(&self.api.post("/connections", &ask).await?, "id")
+    }
+
+    async fn test(&self, connection: &str) -> anyhow::Result<()> {
+        let tested = self.api.post(&format!("/connections/{connection}/test"), &json!({})).await?;
+        if tested.get("is_good") != Some(&Json::Bool(true)) {
+            bail!("the test of {connection} failed: {}", tested.get("steps").unwrap_or(&tested));
+        }
+        Ok(())
     }
 
     /// The connections in the order in which they are read first: the CRM, then one rooftop after another, so that who
