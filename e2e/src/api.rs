@@ -1,5 +1,6 @@
 //! A caller of the public API.
 
+use crate::standing::text;
 use anyhow::{Context, bail};
 use reqwest::header::{COOKIE, ORIGIN, SET_COOKIE};
 use reqwest::{Client, Method, RequestBuilder, Response};
@@ -25,6 +26,18 @@ pub struct Account {
     pub email: String,
     /// Password.
     pub password: String,
+}
+
+/// A system to connect, as its form is filled in.
+pub struct Described<'a> {
+    /// The connector's key.
+    pub connector: &'a str,
+    /// What people call it.
+    pub name: &'a str,
+    /// Its rooftop; the whole group's without one.
+    pub rooftop: Option<&'a str>,
+    /// The form's values.
+    pub values: &'a Json,
 }
 
 impl Api {
@@ -95,6 +108,48 @@ impl Api {
     pub async fn send_document(&self, address: &str, kind: &str, document: String) -> anyhow::Result<()> {
         let sent = self.http.post(address).header("content-type", kind).body(document).send().await;
         body_of("POST", "a hook", sent).await.map(|_| ())
+    }
+
+    /// Describes a system to connect; nothing flows before its test is good. Returns its id.
+    ///
+    /// # Errors
+    /// Where the product refuses.
+    pub async fn draft(&self, system: &Described<'_>) -> anyhow::Result<String> {
+        let ask = json!({
+            "connector": system.connector, "name": system.name, "rooftop": system.rooftop, "values": system.values,
+        });
+        text(&self.post("/connections", &ask).await?, "id")
+    }
+
+    /// Tests a connection. What is written to is read at once where the test is good.
+    ///
+    /// # Errors
+    /// Where the test is not good, with its steps.
+    pub async fn test(&self, connection: &str) -> anyhow::Result<()> {
+        let tested = self.post(&format!("/connections/{connection}/test"), &json!({})).await?;
+        if tested.get("is_good") != Some(&Json::Bool(true)) {
+            bail!("the test of {connection} failed: {}", tested.get("steps").unwrap_or(&tested));
+        }
+        Ok(())
+    }
+
+    /// Describes a system and tests it. Returns its id.
+    ///
+    /// # Errors
+    /// As [`Self::draft`] and [`Self::test`].
+    pub async fn connect(&self, system: &Described<'_>) -> anyhow::Result<String> {
+        let id = self.draft(system).await?;
+        self.test(&id).await.with_context(|| system.name.to_owned())?;
+        Ok(id)
+    }
+
+    /// What flows of an object, and in which direction; `push` as the API names it.
+    ///
+    /// # Errors
+    /// Where the product refuses.
+    pub async fn let_flow(&self, connection: &str, object: &str, pull: bool, push: &str) -> anyhow::Result<()> {
+        self.put(&format!("/connections/{connection}/objects/{object}"), &json!({"pull": pull, "push": push})).await?;
+        Ok(())
     }
 
     /// Signs up, proves the address by the mail in the demo's mailbox, and is signed in.

@@ -1,9 +1,9 @@
 //! The demo group, made as its owner makes it: by signing up, adding rooftops, and connecting one system after another.
 
-use crate::api::{Account, Api};
+use crate::api::{Account, Api, Described};
 use crate::sandbox::Sandbox;
 use crate::standing::{text, until_settled};
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use serde_json::{Value as Json, json};
 use simulators::population::{Population, Rooftop, Table, bayside, write_table};
 use std::time::Duration;
@@ -91,8 +91,7 @@ impl Bayside {
     async fn only_deals(&self) -> anyhow::Result<()> {
         for files in self.of(|system| *system == System::DealFiles) {
             for object in ["customer", "vehicle", "inventory", "repair_order", "lead"] {
-                let path = format!("/connections/{}/objects/{object}", files.id);
-                self.api.put(&path, &json!({"pull": false, "push": "none"})).await?;
+                self.api.let_flow(&files.id, object, false, "none").await?;
             }
         }
         Ok(())
@@ -133,13 +132,7 @@ impl Bayside {
         values: &Json,
         system: System,
     ) -> anyhow::Result<()> {
-        let ask = json!({"connector": connector, "name": name, "rooftop": rooftop, "values": values});
-        let made = self.api.post("/connections", &ask).await?;
-        let id = text(&made, "id")?;
-        let tested = self.api.post(&format!("/connections/{id}/test"), &json!({})).await?;
-        if tested.get("is_good") != Some(&Json::Bool(true)) {
-            bail!("the test of {name} failed: {}", tested.get("steps").unwrap_or(&tested));
-        }
+        let id = self.api.connect(&Described { connector, name, rooftop, values }).await?;
         self.connections.push(Connection { id, name: name.to_owned(), system });
         Ok(())
     }

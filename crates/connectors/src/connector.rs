@@ -159,8 +159,8 @@ pub struct Payload {
     pub changed_at: Option<DateTime<Utc>>,
     /// Whether the system says that the record is gone (told, not concluded).
     pub deleted: bool,
-    /// The id of ours that it bears, where the system keeps one. A record that was never read before bears one only
-    /// where we made it: a record of the system's own is not marked before it is known.
+    /// The id of ours that it bears, where the system keeps one. After the first read a record that is new bears one only
+    /// where we made it: a connector must not mark a record of the system's own before it is known.
     pub mark: Option<String>,
 }
 

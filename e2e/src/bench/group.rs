@@ -1,7 +1,7 @@
 //! A dealer group of a bench: signed up, connected, and asked how its runs stand.
 
 use super::rest;
-use crate::api::{Account, Api};
+use crate::api::{Account, Api, Described};
 use crate::standing::{list, number, text, word};
 use anyhow::{Context, bail};
 use chrono::{DateTime, Utc};
@@ -72,13 +72,7 @@ impl Group {
     /// # Errors
     /// Where the product refuses, or the test fails.
     pub async fn connect(&self, connector: &str, rooftop: Option<&str>, values: &Json) -> anyhow::Result<String> {
-        let ask = json!({"connector": connector, "name": connector, "rooftop": rooftop, "values": values});
-        let id = text(&self.api.post("/connections", &ask).await?, "id")?;
-        let tested = self.api.post(&format!("/connections/{id}/test"), &json!({})).await?;
-        if tested.get("is_good") != Some(&Json::Bool(true)) {
-            bail!("the test of {connector} failed: {}", tested.get("steps").unwrap_or(&tested));
-        }
-        Ok(id)
+        self.api.connect(&Described { connector, name: connector, rooftop, values }).await
     }
 
     /// Starts a sync of one object.

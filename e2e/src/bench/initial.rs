@@ -2,6 +2,7 @@
 
 use super::group::Group;
 use super::{Bench, export, tenths, whole};
+use crate::api::Described;
 use crate::standing::{list, number, until_settled, word};
 use anyhow::{Context, ensure};
 use chrono::Utc;
@@ -70,7 +71,11 @@ pub async fn rest(bench: &mut Bench, many: usize) -> anyhow::Result<()> {
         "password": simulators::opentrack::PASSWORD,
         "base_url": bench.sandbox.vendor("opentrack"),
     });
-    let dms = group.connect("opentrack", Some(&id), &values).await?;
+    let system = Described { connector: "opentrack", name: "opentrack", rooftop: Some(&id), values: &values };
+    let dms = group.api.draft(&system).await?;
+    // Before it is tested: what is written to is read as soon as it is active, and this load is to be asked for.
+    group.api.let_flow(&dms, "customer", true, "none").await?;
+    group.api.test(&dms).await?;
     let began = Utc::now();
     group.sync(&dms, "customer", "full").await?;
     let ran = group.run_over(&dms, "customer", began).await?;

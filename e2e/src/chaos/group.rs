@@ -1,9 +1,9 @@
 //! The dealer group that is synced while things break: three rooftops with a DMS each, one CRM, leads from the web.
 
-use crate::api::{Account, Api};
+use crate::api::{Account, Api, Described};
 use crate::sandbox::Sandbox;
 use crate::standing::text;
-use anyhow::{Context, bail};
+use anyhow::Context;
 use serde_json::{Value as Json, json};
 use simulators::population::Rooftop;
 
@@ -49,11 +49,12 @@ impl Group {
                 "base_url": sandbox.vendor("opentrack"),
                 "repair_order_lines": "no",
             });
-            let dms = group.draft(&format!("DMS {}", rooftop.name), "opentrack", Some(&id), &values).await?;
+            let name = format!("DMS {}", rooftop.name);
+            let system = Described { connector: "opentrack", name: &name, rooftop: Some(&id), values: &values };
+            let dms = group.api.draft(&system).await?;
             // Before it is tested: what is written to is read as soon as it is active, and each has its turn here.
-            let one_way = json!({"pull": true, "push": "none"});
-            group.api.put(&format!("/connections/{dms}/objects/customer"), &one_way).await?;
-            group.test(&dms).await?;
+            group.api.let_flow(&dms, "customer", true, "none").await?;
+            group.api.test(&dms).await?;
             group.dms.push((rooftop.company_number.clone(), dms));
         }
         // Rules alone decide who is who: what a model learns depends on when it was asked to, and blows move that.
@@ -86,22 +87,7 @@ impl Group {
         rooftop: Option<&str>,
         values: &Json,
     ) -> anyhow::Result<String> {
-        let id = self.draft(name, connector, rooftop, values).await?;
-        self.test(&id).await?;
-        Ok(id)
-    }
-
-    async fn draft(&self, name: &str, connector: &str, rooftop: Option<&str>, values: &Json) -> anyhow::Result<String> {
-        let ask = json!({"connector": connector, "name": name, "rooftop": rooftop, "values": values});
-        text(&self.api.post("/connections", &ask).await?, "id")
-    }
-
-    async fn test(&self, connection: &str) -> anyhow::Result<()> {
-        let tested = self.api.post(&format!("/connections/{connection}/test"), &json!({})).await?;
-        if tested.get("is_good") != Some(&Json::Bool(true)) {
-            bail!("the test of {connection} failed: {}", tested.get("steps").unwrap_or(&tested));
-        }
-        Ok(())
+        self.api.connect(&Described { connector, name, rooftop, values }).await
     }
 
     /// The connections in the order in which they are read first: the CRM, then one rooftop after another, so that who

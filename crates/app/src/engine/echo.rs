@@ -10,6 +10,7 @@ use queue::enqueue_all;
 use std::collections::{BTreeSet, HashMap};
 use store::engine::goldens::{self, GoldenRow, GoldenState};
 use store::engine::handover;
+use store::engine::landscape::ObjectSync;
 use store::engine::targets::{self, TargetState, Whose};
 use store::{StoreError, TenantTx};
 use uuid::Uuid;
@@ -25,7 +26,10 @@ impl Engine {
     ) -> Result<(), StoreError> {
         let push = (self.connector)(&origin.connection.connector).and_then(|connector| connector.push(object));
         let Some(push) = push else { return Ok(()) };
-        self.made_by_us(tx, origin, object, fresh).await?;
+        // Nothing was written by this connection before its first read: a mark that is there then is left from one before.
+        if !origin.connection.objects.get(&object).is_none_or(ObjectSync::awaits_first_read) {
+            self.made_by_us(tx, origin, object, fresh).await?;
+        }
         written_by_us(tx, origin, push.fields(object), fresh).await
     }
 

@@ -126,3 +126,20 @@ async fn what_we_made_while_it_turned_out_that_the_system_has_its_own_leaves_aga
     assert_eq!(here.test.count("SELECT count(*) FROM target WHERE state = 1 OR surplus IS NOT NULL").await, 0);
     assert_eq!(here.test.count("SELECT count(*) FROM source_record WHERE state = 1").await, 2);
 }
+
+#[tokio::test]
+async fn a_mark_from_an_earlier_connection_takes_nobodys_word_away() {
+    let here = Dealership::open().await;
+    here.test.run("UPDATE object_sync SET full_at = NULL").await;
+    DMS.put(CUSTOMER, "1", ann(Field::FIRST_NAME, "Ann"));
+    here.sync(here.dms, CUSTOMER).await;
+    let golden = here.goldens(CUSTOMER).await[0].id;
+    let mut theirs = ann(Field::PHONE_MOBILE, "+14155550111");
+    theirs["driveline"] = json!(golden);
+    CRM.put(CUSTOMER, "c1", theirs);
+
+    here.sync(here.crm, CUSTOMER).await;
+
+    assert_eq!(value(&here, Field::PHONE_MOBILE).await.as_deref(), Some("+14155550111"), "the CRM's people told it");
+    assert_eq!(here.test.count("SELECT count(*) FROM target WHERE made").await, 0);
+}
