@@ -243,6 +243,21 @@ impl Stack {
         })
     }
 
+    /// Seconds that a process has computed since its start.
+    ///
+    /// # Errors
+    /// Where it does not run.
+    pub fn computed(&self, part: Part) -> anyhow::Result<f64> {
+        // Of the kernel, whatever the machine's own clock ticks by.
+        const TICKS_PER_SECOND: f64 = 100.0;
+        let child = self.running.get(&part).with_context(|| format!("{} does not run", part.name()))?;
+        let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).context("reading what it computed")?;
+        // Behind the name, which may hold anything: state and ten more, then time for itself and in the kernel.
+        let fields = stat.rsplit_once(')').context("a process without a name")?.1;
+        let ticks = fields.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok());
+        Ok(ticks.sum::<f64>() / TICKS_PER_SECOND)
+    }
+
     /// How much memory a process takes.
     ///
     /// # Errors

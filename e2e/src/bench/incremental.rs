@@ -21,6 +21,7 @@ pub async fn measure(bench: &mut Bench, bases: &[usize]) -> anyhow::Result<()> {
             let seconds = initial::from_file(bench, *many).await?;
             loads.insert(short(*many), tenths(seconds).into());
         }
+        bench.quiet().await?;
         let mut rounds = Vec::with_capacity(ROUNDS);
         for round in 0..ROUNDS {
             rounds.push(one(bench, *many, round).await?);

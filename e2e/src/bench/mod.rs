@@ -10,7 +10,7 @@ pub mod memory;
 pub mod sold;
 pub mod webhook;
 
-use crate::processes::{Stack, setting};
+use crate::processes::{self, Stack, setting};
 use crate::sandbox::Sandbox;
 use anyhow::Context;
 use group::Group;
@@ -84,6 +84,22 @@ impl Bench {
     /// Where signing up is refused.
     pub async fn group(&self, name: &str) -> anyhow::Result<Group> {
         Group::found(&self.base, name).await
+    }
+
+    /// Waits until the worker does nothing any more: after a load it learns from everybody who came.
+    ///
+    /// # Errors
+    /// Where it does not run.
+    pub async fn quiet(&self) -> anyhow::Result<()> {
+        const LOOK: Duration = Duration::from_secs(2);
+        let (mut before, mut looks) = (self.stack.computed(processes::Part::Worker)?, 0);
+        while looks < 2 {
+            rest(LOOK).await;
+            let now = self.stack.computed(processes::Part::Worker)?;
+            looks = if now - before < LOOK.as_secs_f64() / 20.0 { looks + 1 } else { 0 };
+            before = now;
+        }
+        Ok(())
     }
 
     /// Where files of this run lie.

@@ -60,16 +60,20 @@ async fn main() -> anyhow::Result<()> {
         initial::csv(&mut bench, options.customers).await.context("the first load from a file")?;
     }
     if wants(Part::Dlt) {
+        bench.quiet().await?;
         dlt::measure(&mut bench, options.customers).context("dlt")?;
     }
     dlt::ratio(&mut bench);
     if wants(Part::Rest) {
+        bench.quiet().await?;
         initial::rest(&mut bench, options.customers).await.context("the first load from the DMS")?;
     }
     if wants(Part::Crm) {
+        bench.quiet().await?;
         initial::crm(&mut bench, options.crm_customers).await.context("the first load with a CRM")?;
     }
     if wants(Part::Webhook) || wants(Part::Sold) {
+        bench.quiet().await?;
         let pair = webhook::pair(&bench).await.context("a DMS and a CRM")?;
         if wants(Part::Webhook) {
             webhook::measure(&mut bench, &pair).await.context("webhooks")?;

@@ -13,8 +13,10 @@ use queue::{JobKind, JobOutcome, Lease, NewJob, enqueue};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use store::engine::landscape::Landscape;
 use store::engine::models::{self, ModelRow, SharedValue};
+use store::engine::records::MemberRow;
 use store::engine::{candidates, goldens, links, records, take_turn};
 use store::{TenantScope, TenantTx, audit};
+use tokio::task::JoinError;
 use uuid::Uuid;
 
 /// Records read at once.
@@ -36,6 +38,19 @@ pub(crate) fn match_job(learn: bool) -> NewJob {
         dedupe_key: if learn { "learn matching" } else { "match again" }.to_owned(),
         args: serde_json::json!({ "learn": learn }),
         run_at: None,
+    }
+}
+
+fn cut_short(_: JoinError) -> EngineError {
+    EngineError::NotNow("Learning was cut short.".to_owned())
+}
+
+/// Computes on threads of their own, half as many as there are: what pages compute would wait behind it until its end.
+fn aside<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    let threads = (rayon::current_num_threads() / 2).max(1);
+    match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
+        Ok(pool) => pool.install(work),
+        Err(_) => work(),
     }
 }
 
@@ -93,9 +108,8 @@ impl Engine {
         let (people, entity_of) = self.everybody(lease).await?;
         let many = people.len();
         let version = format!("learned-{}", self.now().format("%Y%m%d%H%M%S"));
-        let learned = tokio::task::spawn_blocking(move || learn(people, &prior, &version))
-            .await
-            .map_err(|_| EngineError::NotNow("Learning was cut short.".to_owned()))?;
+        let learned =
+            tokio::task::spawn_blocking(move || aside(|| learn(people, &prior, &version))).await.map_err(cut_short)?;
         if lease.is_lost() {
             return Ok(Vec::new());
         }
@@ -120,10 +134,14 @@ impl Engine {
             drop(tx);
             let Some(last) = piece.last() else { return Ok((everybody, entity_of)) };
             after = last.id.0;
-            let people: Vec<(String, Keys)> =
-                piece.iter().filter_map(|row| Some((row.id.to_string(), person_keys(row.doc.known_as()?)))).collect();
-            everybody.add(&people);
             entity_of.extend(piece.iter().map(|row| (row.id.0, row.golden)));
+            let add = move || {
+                let person = |row: &MemberRow| Some((row.id.to_string(), person_keys(row.doc.known_as()?)));
+                let people: Vec<(String, Keys)> = piece.iter().filter_map(person).collect();
+                everybody.add(&people);
+                everybody
+            };
+            everybody = tokio::task::spawn_blocking(add).await.map_err(cut_short)?;
         }
     }
 
