@@ -2,7 +2,7 @@
 
 use super::agree::deliver_job;
 use super::delivery::{Call, Delivery};
-use super::ingest::Origin;
+use super::ingest::{MANY, Origin};
 use super::prepare::Trouble;
 use super::{Engine, EngineError};
 use chrono::TimeDelta;
@@ -14,7 +14,7 @@ use queue::{JobOutcome, Lease};
 use std::collections::{BTreeSet, HashMap};
 use std::panic::AssertUnwindSafe;
 use store::engine::landscape::{ConnectionPlan, Landscape, ObjectSync};
-use store::engine::{take_turn, targets};
+use store::engine::{plan_by_size, take_turn, targets};
 use store::{StoreError, TenantTx};
 
 /// One slice of deliveries; then others have their turn.
@@ -101,6 +101,9 @@ impl Engine {
         let tx = self.db.tenant(&lease.scope()).await?;
         // Before the job's row: a page that has the turn asks for this very job.
         take_turn(&tx, object).await?;
+        if batch.len() >= MANY {
+            plan_by_size(&tx).await?;
+        }
         // An answer is progress, whatever it says.
         lease.advance(&tx).await?;
         let notes = self.settle(&tx, landscape, plan, access, push, object, &by_id, done).await?;

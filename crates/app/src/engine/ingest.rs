@@ -14,8 +14,11 @@ use store::engine::failures::{self, Report};
 use store::engine::landscape::{self, ConnectionPlan, Landscape};
 use store::engine::records::MemberRow;
 use store::engine::runs::Counts;
-use store::engine::{candidates, take_turn};
+use store::engine::{candidates, plan_by_size, take_turn};
 use store::{StoreError, TenantTx};
+
+/// So many records are worth planning every statement anew.
+pub(crate) const MANY: usize = 100;
 
 /// Where a page comes from.
 pub(crate) struct Origin<'a> {
@@ -51,6 +54,9 @@ impl Engine {
         self.report_rejects(tx, origin, object, rejects).await?;
         self.note_drift(tx, origin, object, &page).await?;
         take_turn(tx, object).await?;
+        if page.records.len() >= MANY {
+            plan_by_size(tx).await?;
+        }
 
         let seen_in = origin.run.filter(|_| origin.full);
         let (mut fresh, gone) = sort_out(tx, origin, page, seen_in, &mut counts).await?;

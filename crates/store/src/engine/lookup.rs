@@ -91,8 +91,9 @@ pub async fn of_others(
             "SELECT k.golden, o.external_id FROM unnest($3::uuid[], $4::bigint[]) AS k (golden, key)
              CROSS JOIN LATERAL (
                  SELECT s.external_id FROM lookup_key l
-                 JOIN source_record s ON s.tenant_id = l.tenant_id AND s.id = l.record_id
-                 WHERE l.tenant_id = $1 AND l.key = k.key AND s.tenant_id = $1 AND s.connection_id = $2
+                 CROSS JOIN LATERAL (SELECT external_id, connection_id, state, golden_id FROM source_record
+                                     WHERE tenant_id = $1 AND id = l.record_id LIMIT 1) s
+                 WHERE l.tenant_id = $1 AND l.key = k.key AND s.connection_id = $2
                    AND s.state = 1 AND s.golden_id <> k.golden
                  LIMIT $5) o",
             [

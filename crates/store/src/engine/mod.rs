@@ -43,3 +43,14 @@ pub async fn take_turn(tx: &TenantTx, object: ObjectKind) -> Result<(), StoreErr
     .await?;
     Ok(())
 }
+
+/// Has every statement of this transaction planned by what the tables hold now. A plan that was kept from when a table was
+/// small may look through all of a tenant for each record of a page; to plan takes milliseconds, so it is worth it for
+/// many records only.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn plan_by_size(tx: &TenantTx) -> Result<(), StoreError> {
+    tx.run("SET LOCAL plan_cache_mode = force_custom_plan", []).await?;
+    Ok(())
+}
