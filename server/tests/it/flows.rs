@@ -2,11 +2,14 @@
 //! failures that are tried again.
 
 use crate::rig::{Client, Rig};
+use domain::{ObjectKind, TenantId};
 use reqwest::{Method, Response};
 use serde_json::{Value as Json, json};
 use simulators::faults::{Fault, Planned};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
+use store::engine::take_turn;
+use store::{TenantScope, TenantTx};
 use testkit::{TestRedis, TestVendors, TestWorker};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -98,6 +101,25 @@ async fn over(client: &Client<'_>, run: &str) -> Json {
     }
 }
 
+/// Takes the tenant's turn once a run has read something, so that the run stands still until it is given back.
+async fn stopped_halfway(rig: &Rig, client: &Client<'_>, run: &str) -> TenantTx {
+    let began = Instant::now();
+    while client.get(&format!("/runs/{run}")).await.expect(200)["counts"]["received"] == 0 {
+        assert!(began.elapsed() < PATIENCE, "nothing was read");
+        tokio::task::yield_now().await;
+    }
+    let tenants = rig.test.test.rows("SELECT id::text AS id FROM tenant").await;
+    let tenant: String = tenants[0].try_get("", "id").unwrap();
+    let tx = rig.test.test.db.tenant(&TenantScope::driveline(TenantId(tenant.parse().unwrap()))).await.unwrap();
+    take_turn(&tx, ObjectKind::Customer).await.unwrap();
+    tx
+}
+
+/// How many records a run had read when it was told of; 0 before.
+fn received(told: Option<&Told>) -> i64 {
+    told.map_or(0, |event| event.run["counts"]["received"].as_i64().unwrap())
+}
+
 /// The newest run of a connection's customers.
 async fn newest_run(client: &Client<'_>, connection: &str) -> String {
     let runs = client.get(&format!("/runs?connection={connection}")).await.expect(200);
@@ -120,7 +142,12 @@ async fn an_uploaded_file_becomes_records_while_its_progress_is_watched_and_gone
     let mut second = Stream::of(&ann, &run, Some(&queued.id)).await;
     second.until_alive().await;
     let worker = TestWorker::start(&rig.test);
+    let turn = stopped_halfway(&rig, &ann, &run).await;
     let mut told = Vec::new();
+    while received(told.last()) == 0 {
+        told.push(second.next().await.expect("the stream goes on"));
+    }
+    drop(turn);
     while let Some(event) = second.next().await {
         told.push(event);
     }
@@ -132,8 +159,7 @@ async fn an_uploaded_file_becomes_records_while_its_progress_is_watched_and_gone
     assert_eq!((last.name.as_str(), last.run["state"].as_str()), ("finished", Some("succeeded")), "{}", last.run);
     assert_eq!(last.run["counts"]["added"], 10_000);
     assert!(told.iter().all(|event| event.name == "progress" && event.id != queued.id), "{told:?}");
-    let received: Vec<i64> = told.iter().map(|event| event.run["counts"]["received"].as_i64().unwrap()).collect();
-    eprintln!("progress was told at {received:?} of 10,000 records");
+    let received: Vec<i64> = told.iter().map(|event| received(Some(event))).collect();
     assert!(received.is_sorted() && received.iter().any(|&some| some > 0 && some < 10_000), "{received:?}");
     // Who comes after the end with the last id is told nothing twice, and the stream ends.
     let mut late = Stream::of(&ann, &run, Some(&last.id)).await;
