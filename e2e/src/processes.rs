@@ -254,8 +254,9 @@ impl Stack {
         let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).context("reading what it computed")?;
         // Behind the name, which may hold anything: state and ten more, then time for itself and in the kernel.
         let fields = stat.rsplit_once(')').context("a process without a name")?.1;
-        let ticks = fields.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok());
-        Ok(ticks.sum::<f64>() / TICKS_PER_SECOND)
+        let mut ticks = fields.split_whitespace().skip(11).map(str::parse::<f64>);
+        let mut next = || ticks.next().context("a process that tells no times")?.context("a time that is no number");
+        Ok((next()? + next()?) / TICKS_PER_SECOND)
     }
 
     /// How much memory a process takes.

@@ -117,8 +117,7 @@ fn one(
         Some(_) | None => here.is_some_and(|member| member.doc.known_as().is_none()),
     };
     let is_asked_anew = before.is_some_and(TargetRow::is_asked_anew);
-    let has_surplus = before.is_some_and(|target| target.surplus.is_some());
-    let in_step = !has_surplus && (!withdraw && held.as_ref() == Some(&wanted) && !is_asked_anew)
+    let in_step = (!withdraw && held.as_ref() == Some(&wanted) && !is_asked_anew)
         || before.is_some_and(|target| target.delivered_hash == hash && target.state == TargetState::Settled);
     if in_step && before.is_none() {
         return None;

@@ -292,3 +292,19 @@ fn moment(text: &str) -> Option<DateTime<Utc>> {
         Err(_) => DateTime::parse_from_rfc3339(text).ok().map(|at| at.to_utc()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_contact_that_bears_our_id_says_so() {
+        let body = |own: Json| json!({"id": "7", "properties": {"email": "a@example.com", OWN_ID: own}});
+        let mark = |own: Json| {
+            let Json::Object(body) = body(own) else { return None };
+            payload(Kind::Contacts, body).ok()?.mark
+        };
+        assert_eq!(mark(json!("0192")).as_deref(), Some("0192"));
+        assert_eq!((mark(Json::Null), mark(json!(""))), (None, None), "an id that was taken off is none");
+    }
+}

@@ -99,7 +99,7 @@ impl TargetRow {
     /// Whether it is to be written again, whatever is there.
     #[must_use]
     pub fn is_asked_anew(&self) -> bool {
-        self.state == TargetState::Due && self.delivered_hash == ASKED_ANEW
+        self.state == TargetState::Due && (self.delivered_hash == ASKED_ANEW || self.surplus.is_some())
     }
 }
 
